@@ -1,0 +1,42 @@
+module github.com/jwtguard/jwtguard
+
+go 1.26.0
+
+require (
+	github.com/envoyproxy/go-control-plane/envoy v1.40.0 // Envoy's ext_authz messages
+	github.com/go-json-experiment/json v1.27.2 // strict JSON: duplicate names and invalid UTF-8 are errors
+	github.com/google/go-cmp v0.7.0 // tests: differences that can be read
+	github.com/lestrrat-go/jwx/v3 v3.3.0 // key parsing and signature arithmetic, in internal/jose alone
+	go.yaml.in/yaml/v4 v4.0.0 // the configuration, with line and column of each node
+	golang.org/x/net v0.60.0 // tests: h2c, and a name server
+	golang.org/x/time v0.16.0 // the rate at which refused requests are logged
+	google.golang.org/genproto/googleapis/rpc v0.0.0-20261026165753-2ffab32bce7e // google.rpc.Status in ext_authz answers
+	google.golang.org/grpc v1.85.0 // the server that Envoy calls
+	google.golang.org/protobuf v1.36.12 // google.protobuf.Struct in ext_authz answers
+)
+
+require (
+	github.com/BurntSushi/toml v1.4.1-0.20240526193622-a339e1f7089c // indirect
+	github.com/cncf/xds/go v0.0.0-20260202195803-dba9d589def2 // indirect
+	github.com/decred/dcrd/dcrec/secp256k1/v4 v4.4.1 // indirect
+	github.com/envoyproxy/protoc-gen-validate v1.3.3 // indirect
+	github.com/goccy/go-json v0.10.6 // indirect
+	github.com/lestrrat-go/blackmagic v1.0.4 // indirect
+	github.com/lestrrat-go/dsig v1.4.0 // indirect
+	github.com/lestrrat-go/dsig-secp256k1 v1.0.0 // indirect
+	github.com/lestrrat-go/httpcc v1.0.1 // indirect
+	github.com/lestrrat-go/httprc/v3 v3.0.6 // indirect
+	github.com/lestrrat-go/option/v2 v2.0.0 // indirect
+	github.com/planetscale/vtprotobuf v0.6.1-0.20240319094008-0393e58bdf10 // indirect
+	github.com/segmentio/asm v1.2.1 // indirect
+	github.com/valyala/fastjson v1.6.10 // indirect
+	golang.org/x/exp/typeparams v0.0.0-20231108232855-2478ac86f678 // indirect
+	golang.org/x/mod v0.41.0 // indirect
+	golang.org/x/sync v0.24.0 // indirect
+	golang.org/x/sys v0.48.0 // indirect
+	golang.org/x/text v0.42.0 // indirect
+	golang.org/x/tools v0.51.0 // indirect
+	honnef.co/go/tools v0.8.2 // indirect
+)
+
+tool honnef.co/go/tools/cmd/staticcheck

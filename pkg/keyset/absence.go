@@ -1,0 +1,98 @@
+package keyset
+
+import "time"
+
+// withdrawals notes which records and names the document lacks.
+func (o *observation) withdrawals(empty bool) {
+	listed, left := 0, 0
+	dropped := map[int]bool{}
+	for i, k := range o.keys {
+		_, present := o.present[i]
+		switch {
+		case !k.Seen():
+			continue
+		case o.outOfService(i):
+			o.leaveNames(i)
+			continue
+		// Lifecycle time decides: a wall clock that stepped back makes a key
+		// pending again that was in force.
+		case !present && !k.Final && k.State(o.now) == Pending && o.now.Life.Before(k.NotBefore):
+			o.tell(i, Event{Type: EventDropped})
+			dropped[i] = true
+			continue
+		}
+		if i < len(o.before) && o.before[i].Seen() && o.before[i].LeftAt.IsZero() {
+			listed++
+			if !present {
+				left++
+			}
+		}
+		if !present {
+			o.leave(i)
+		}
+		o.leaveNames(i)
+	}
+	if left > 0 && (empty || listed >= 2 && 2*left > listed) {
+		o.tell(-1, Event{Type: EventAnomaly, Anomaly: MassRemoval})
+	}
+	o.drop(dropped)
+}
+
+// leave notes that the document lacks the record i. One that was reinstated has
+// left already, and whoever did that wants it to wait.
+func (o *observation) leave(i int) {
+	k := o.keys[i]
+	next, changed := o.depart(k.Departure, k.LastSeen)
+	if k.Reinstated || !changed {
+		return
+	}
+	c := o.change(i)
+	c.Departure = next
+	if next.Confirmed {
+		o.tell(i, Event{Type: EventConfirmed})
+	} else {
+		// A key that leaves again soon after its return
+		// does not earn a second grace.
+		if !k.ReturnedAt.IsZero() && !o.at.After(k.ReturnedAt.Add(2*o.params.Interval)) {
+			c.LeftAt = k.Reverted.LeftAt
+			c.GraceFrom = earlier(next.GraceFrom, k.Reverted.LeftAt.Add(2*o.params.Interval))
+			c.GraceUntil = earlier(next.GraceUntil, k.Reverted.GraceUntil)
+		}
+		o.tell(i, Event{Type: EventLeft})
+	}
+	c.GraceUntil = earlier(c.GraceUntil, k.OrderedUntil)
+}
+
+// leaveNames notes which kids of the record i the document lacks.
+func (o *observation) leaveNames(i int) {
+	for j, a := range o.keys[i].Aliases {
+		if a.FirstSeen.IsZero() || a.LastSeen.Equal(o.at) {
+			continue
+		}
+		next, changed := o.depart(a.Departure, a.LastSeen)
+		if !changed {
+			continue
+		}
+		o.change(i).Aliases[j].Departure = next
+		if !next.Confirmed && len(o.keys[i].Aliases) > 1 {
+			o.tell(i, Event{Type: EventAliasLeft, Kid: a.Kid})
+		}
+	}
+}
+
+// depart is the departure d of something last listed at seen, after one more
+// observation that lacked it. The first absence begins it, a later one confirms
+// it; two answers in quick succession may come from the same stale edge, so that
+// the second one counts only after removal_confirm.
+func (o *observation) depart(d Departure, seen time.Time) (Departure, bool) {
+	switch {
+	case d.LeftAt.IsZero():
+		d.LeftAt = o.at
+		d.GraceFrom, d.GraceUntil = o.params.withdrawal(o.at, seen)
+		return d, true
+	case !d.Confirmed && o.at.After(d.LeftAt) && !o.at.Before(d.LeftAt.Add(o.params.RemovalConfirm)):
+		d.Confirmed = true
+		return d, true
+	}
+	return d, false
+}

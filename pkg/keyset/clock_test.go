@@ -1,0 +1,162 @@
+package keyset
+
+import "testing"
+
+func TestSetIsStaleByEitherClock(t *testing.T) {
+	for _, tt := range []struct {
+		name       string
+		wall, life int
+		want       bool
+	}{
+		{"just old enough", 60, 60, false},
+		{"too old", 61, 61, true},
+		{"suspended machine: the monotonic clock stood still", 61, 1, true},
+		{"the wall clock stepped back", -600, 61, true},
+		{"the wall clock stepped back, and the set is young", -600, 1, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := begin(t, usual).publish("A")
+			now := Instant{Wall: minute(tt.wall), Life: minute(tt.life)}
+			if got := s.set.Stale(now); got != tt.want {
+				t.Errorf("Stale is %v", got)
+			}
+			if s.set.Usable(now) == tt.want {
+				t.Error("Usable and Stale agree")
+			}
+		})
+	}
+}
+
+func TestSetWithoutObservationIsNeitherStaleNorUsable(t *testing.T) {
+	s := New(usual)
+	if s.Stale(instant(1000)) || s.Usable(instant(1000)) {
+		t.Error("stale or usable before the first observation")
+	}
+}
+
+func TestInlineKeysAreNeverStale(t *testing.T) {
+	p := usual
+	p.MaxStale = 0
+	s := begin(t, p).publish("A")
+	if s.at(1_000_000); s.set.Stale(s.now) || !s.set.Usable(s.now) {
+		t.Error("inline keys went stale")
+	}
+}
+
+func TestAgeOfTheDocumentCountsForStaleness(t *testing.T) {
+	s := begin(t, usual).at(30).observe(document("A"), 30)
+	if s.at(60); s.set.Stale(s.now) {
+		t.Error("stale too early")
+	}
+	if s.at(61); !s.set.Stale(s.now) {
+		t.Error("not stale though the document is too old")
+	}
+}
+
+func TestWallClockStepBackReopensNothing(t *testing.T) {
+	doc := document("A", "B", "C")
+	doc.Keys[1].Expires = minute(20)
+	s := begin(t, usual).observe(doc, 0)
+	s.at(5).publish("C").at(6).publish("C")
+	s.at(40).advance().want("A retired, B retired, C active")
+	for _, back := range []int{-20, -60, -24 * 60} {
+		s.step(back).want("A retired, B retired, C active").advance().final("A", "B")
+	}
+	s.at(41).publish("C").want("A retired, B retired, C active")
+	s.at(42).publish("A", "C").want("A retired, C active")
+}
+
+// The clock of an issuer's keys must not stop because somebody corrects ours.
+func TestKeyInForceStaysSoWhenTheWallClockStepsBack(t *testing.T) {
+	s := begin(t, usual).publish("A").want("A active")
+	s.step(-60).want("A active")
+	s.at(1).publish("A", "B").want("A active, B active")
+}
+
+// Lifecycle time begins at the last time in the ledger, which may be ahead.
+func TestNewKeyIsActiveThoughLifecycleTimeIsAhead(t *testing.T) {
+	begin(t, usual).step(-24 * 60).publish("A").want("A active")
+}
+
+func TestNotBeforeWaitsForBothClocks(t *testing.T) {
+	doc := document("A")
+	doc.Keys[0].NotBefore = minute(30)
+	s := begin(t, usual).observe(doc, 0)
+	s.step(60).want("A pending")
+	s.at(30).step(-1).want("A pending")
+	s.step(0).want("A active")
+}
+
+func TestKeyThatWasInForceIsNotDroppedAfterAStepBack(t *testing.T) {
+	doc := document("A", "B")
+	doc.Keys[0].NotBefore = minute(10)
+	s := begin(t, usual).observe(doc, 0)
+	s.at(20).observe(doc, 0).want("A active, B active")
+	s.step(-60).want("A pending")
+	s.at(25).publish("B")
+	s.at(30).publish("B")
+	s.at(60).advance().final("A").want("A retired")
+}
+
+func TestWallClockStepAheadClosesButMakesNothingFinal(t *testing.T) {
+	s := begin(t, usual).publish("A", "B")
+	s.at(5).publish("B").at(6).publish("B").want("A grace")
+	s.at(10).step(365 * 24 * 60).want("A retired, B active").advance().final()
+	s.step(0).want("A grace, B active").final()
+	s.at(35).advance().final("A")
+}
+
+func TestDeadlinesAreFixedInLifecycleTime(t *testing.T) {
+	s := begin(t, usual).publish("A", "B")
+	s.step(-600)
+	s.at(5).publish("B")
+	wantTime(t, "grace_until", s.key("A").GraceUntil, minute(35))
+	s.at(6).publish("B")
+	s.at(35).want("A retired").advance().final("A")
+}
+
+func TestOldCopyIsNoAbsence(t *testing.T) {
+	s := begin(t, usual).publish("A")
+	s.at(10).publish("A", "B")
+	s.at(12).observe(document("A"), 5).want("A active, B active").told()
+	if k := s.key("B"); !k.LeftAt.IsZero() {
+		t.Errorf("B left at %v", k.LeftAt)
+	}
+	wantTime(t, "the newest observation", s.set.Observed().Life, minute(10))
+}
+
+func TestOldCopyBringsNoKeyBack(t *testing.T) {
+	s := begin(t, usual).publish("A", "B")
+	s.at(10).publish("B")
+	s.at(12).publish("B").want("A grace")
+	s.at(13).observe(document("A", "B", "C"), 5).want("A grace, B active, C unknown").told()
+}
+
+func TestWithdrawalIsAsOldAsTheDocument(t *testing.T) {
+	s := begin(t, usual).publish("A", "B")
+	s.at(10).observe(document("B"), 3)
+	wantTime(t, "left_at", s.key("A").LeftAt, minute(7))
+	wantTime(t, "grace_until", s.key("A").GraceUntil, minute(37))
+}
+
+// One body in a shared cache, fetched twice, is one observation.
+func TestTheSameCopyTwiceConfirmsNothing(t *testing.T) {
+	s := begin(t, usual).publish("A", "B")
+	s.at(6).observe(document("B"), 1)
+	s.at(9).observe(document("B"), 4).want("A active")
+	s.at(10).observe(document("B"), 4).want("A grace")
+}
+
+func TestPrivateKeyInAnOldCopyIsPublicAllTheSame(t *testing.T) {
+	s := begin(t, usual).publish("A", "B")
+	s.at(10).observe(Document{Skipped: []Skipped{private("A")}}, 20).want("A revoked, B active").told(PrivateKeyPublished)
+}
+
+func TestGraceStartIsTheEarlierOfWithdrawalAndOrder(t *testing.T) {
+	s := begin(t, usual).publish("A", "B")
+	s.at(5).publish("B").at(6).publish("B")
+	s.at(10).retire("A", 10).want("A grace")
+	wantTime(t, "grace start", s.key("A").GraceStart(s.now), minute(5))
+	s.retire("B", 10)
+	wantTime(t, "grace start", s.key("B").GraceStart(s.now), minute(10))
+}

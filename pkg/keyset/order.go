@@ -1,0 +1,220 @@
+package keyset
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Action is what an order does to a key.
+type Action string
+
+// The actions.
+const (
+	Retire    Action = "retire"    // out of service for ever, as planned
+	Revoke    Action = "revoke"    // out of service for ever because of compromise: no grace
+	Reinstate Action = "reinstate" // undo a retirement
+)
+
+// Order is an operator's decision about a key, given through the admin API or by
+// a line of the configuration. It names the key by kid, by thumbprint or by both;
+// with both, the thumbprint is the key and the kid another name of it.
+type Order struct {
+	Action     Action
+	Kid        string
+	Thumbprint string
+	Modulus    string        // with Thumbprint, where it is known
+	At         time.Time     // when it takes effect; zero: now. Of Reinstate: only retirements before it are undone
+	Grace      time.Duration // of Retire, counted from At
+	Reason     string
+	Actor      string
+}
+
+// What can be wrong with an order.
+var (
+	ErrUnknownKey = errors.New("no such key")
+	ErrRevoked    = errors.New("the key is revoked, and a revoked key cannot be reinstated")
+	ErrFull       = errors.New("the issuer has as many key records as it may have")
+)
+
+// Apply carries out an order. A key that was never seen is recorded as out of
+// service, so that it is refused when it comes. An order that changes nothing,
+// because it or a stricter one was given before, gives no event.
+func (s *Set) Apply(o Order, now Instant) (*Set, []Event, error) {
+	if o.Kid == "" && o.Thumbprint == "" {
+		return s, nil, ErrUnknownKey
+	}
+	d := s.edit(now)
+	targets := d.targets(o)
+	if o.Action == Reinstate {
+		if err := d.reinstate(o, targets); err != nil {
+			return s, nil, err
+		}
+		return d.finish(s)
+	}
+	if len(targets) == 0 {
+		if len(d.keys) >= MaxRecords {
+			return s, nil, ErrFull
+		}
+		k := &Key{Thumbprint: o.Thumbprint, Modulus: o.Modulus}
+		if o.Kid != "" {
+			k.Aliases = []Alias{{Kid: o.Kid}}
+		}
+		targets = append(targets, d.add(k))
+	}
+	for _, i := range targets {
+		d.withdraw(i, o)
+	}
+	if o.Action == Revoke {
+		o.Kid = "" // the order's name is not theirs
+		for _, i := range targets {
+			for _, j := range d.akin(d.keys[i].Thumbprint, d.keys[i].Modulus) {
+				d.withdraw(j, o)
+			}
+		}
+	}
+	return d.finish(s)
+}
+
+// finish is what an order leads to: the old set, if it changed nothing.
+func (d *draft) finish(old *Set) (*Set, []Event, error) {
+	if len(d.events) == 0 {
+		return old, nil, nil
+	}
+	d.advance()
+	return d.done(), d.events, nil
+}
+
+// targets are the records that an order names.
+func (d *draft) targets(o Order) []int {
+	if o.Thumbprint != "" {
+		if i, ok := d.byThumbprint[o.Thumbprint]; ok {
+			return []int{i}
+		}
+		return nil
+	}
+	var found []int
+	for i, k := range d.keys {
+		if k.alias(o.Kid) >= 0 {
+			found = append(found, i)
+		}
+	}
+	return found
+}
+
+// withdraw puts the record i out of service. What stands already is only ever
+// made stricter.
+func (d *draft) withdraw(i int, o Order) {
+	k := d.keys[i]
+	at := o.At
+	if at.IsZero() {
+		at = d.now.Life
+	}
+	if o.Kid != "" && k.alias(o.Kid) < 0 {
+		c := d.change(i)
+		c.Aliases = append(c.Aliases, Alias{Kid: o.Kid})
+		d.enter(i)
+		d.tell(i, Event{Type: EventOrdered, Action: o.Action, Kid: o.Kid})
+	}
+	switch {
+	case !k.RevokedAt.IsZero():
+		return
+	case o.Action == Revoke:
+		d.revoke(i, o.Reason, o.Actor)
+		c := d.change(i)
+		c.RetiredAt = earlier(c.RetiredAt, at)
+	default:
+		until := at // a key that was never seen gets no grace: nobody knows since when it is out
+		if k.Seen() {
+			until = at.Add(o.Grace)
+		}
+		if k.Final && !at.Before(k.RetiredAt) && !until.Before(k.OrderedUntil) {
+			return
+		}
+		c := d.change(i)
+		c.Final, c.Reinstated, c.Reason, c.Actor = true, false, o.Reason, o.Actor
+		c.RetiredAt, c.OrderedUntil = earlier(k.RetiredAt, at), earlier(k.OrderedUntil, until)
+		c.GraceUntil = earlier(k.GraceUntil, until)
+	}
+	d.tell(i, Event{Type: EventOrdered, Action: o.Action, Kid: o.Kid})
+}
+
+// reinstate undoes the retirement of the targets, all or none.
+func (d *draft) reinstate(o Order, targets []int) error {
+	if len(targets) == 0 {
+		return ErrUnknownKey
+	}
+	d.returned = cloned(d.returned)
+	gone := map[int]bool{}
+	for _, i := range targets {
+		k := d.keys[i]
+		switch {
+		case !k.RevokedAt.IsZero():
+			return ErrRevoked
+		case !k.Final || !o.At.IsZero() && !k.RetiredAt.Before(o.At):
+			continue
+		case !k.Seen():
+			gone[i] = true
+		default:
+			inForce := k.ordered(d.now)
+			c := d.change(i)
+			c.Final, c.RetiredAt, c.OrderedUntil = false, time.Time{}, time.Time{}
+			c.Reason, c.Actor = o.Reason, o.Actor
+			maps.DeleteFunc(d.returned, func(_ string, r int) bool { return r == i })
+			// Only a key that the issuer lists goes back into service now. Any
+			// other one is back when the issuer lists it again.
+			switch {
+			case k.LastSeen.Equal(d.observed.Life):
+				c.Departure = Departure{}
+			case inForce:
+				c.Departure = Departure{LeftAt: k.LastSeen, GraceFrom: k.LastSeen, GraceUntil: k.LastSeen}
+				c.Reinstated = true
+			}
+		}
+		d.tell(i, Event{Type: EventOrdered, Action: Reinstate, Kid: o.Kid})
+	}
+	d.drop(gone)
+	return nil
+}
+
+// Distrust records the material of a key that was revoked under another issuer:
+// trust never crosses issuers, distrust does.
+func (s *Set) Distrust(thumbprint, modulus, reason string, now Instant) (*Set, []Event) {
+	d := s.edit(now)
+	if _, known := d.byThumbprint[thumbprint]; !known && thumbprint != "" && len(d.keys) < MaxRecords {
+		d.add(&Key{Thumbprint: thumbprint, Modulus: modulus})
+	}
+	for _, i := range d.akin(thumbprint, modulus) {
+		if d.revoke(i, reason, "") {
+			d.tell(i, Event{Type: EventDistrusted})
+		}
+	}
+	if len(d.events) == 0 {
+		return s, nil
+	}
+	d.advance()
+	return d.done(), d.events
+}
+
+// Effective drops the retirements that a later reinstatement of the same key
+// undoes, and puts reinstatements last, so that reading a configuration again
+// does not retire and reinstate a key in turn.
+func Effective(orders []Order) []Order {
+	undone := func(o Order) bool {
+		return o.Action == Retire && !o.At.IsZero() && slices.ContainsFunc(orders, func(r Order) bool {
+			return r.Action == Reinstate && o.At.Before(r.At) &&
+				(r.Thumbprint != "" && r.Thumbprint == o.Thumbprint || r.Thumbprint == "" && r.Kid == o.Kid)
+		})
+	}
+	kept := slices.DeleteFunc(slices.Clone(orders), undone)
+	slices.SortStableFunc(kept, func(a, b Order) int { return rank(a) - rank(b) })
+	return kept
+}
+
+func rank(o Order) int {
+	if o.Action == Reinstate {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,76 @@
+package keyset
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// Usage is what was seen of a key's use. The snapshots of a set share it, so
+// that no count is lost when a new snapshot is published. All methods may be
+// called at the same time.
+//
+// Times are moved by the reason "ok" alone: what was refused was not used.
+type Usage struct {
+	allowed        atomic.Uint64
+	denied         atomic.Uint64
+	lastUsed       atomic.Int64 // Unix nanoseconds; 0: never
+	latestExpiry   atomic.Int64 // Unix seconds; 0: none
+	latestIssued   atomic.Int64 // Unix seconds; 0: none
+	longestSeconds atomic.Int64 // longest exp - iat seen
+}
+
+// Allow counts an accepted token, used at the given time, with its exp and iat
+// (iat may be zero).
+func (u *Usage) Allow(at, expires, issued time.Time) {
+	u.allowed.Add(1)
+	raise(&u.lastUsed, at.UnixNano())
+	raise(&u.latestExpiry, expires.Unix())
+	if !issued.IsZero() {
+		raise(&u.latestIssued, issued.Unix())
+		raise(&u.longestSeconds, expires.Unix()-issued.Unix())
+	}
+}
+
+// Deny counts a token that named the key and was refused.
+func (u *Usage) Deny() { u.denied.Add(1) }
+
+// Allowed is the number of accepted tokens.
+func (u *Usage) Allowed() uint64 { return u.allowed.Load() }
+
+// Denied is the number of refused tokens that named the key.
+func (u *Usage) Denied() uint64 { return u.denied.Load() }
+
+// LastUsed is when a token of the key was last accepted; zero if never.
+func (u *Usage) LastUsed() time.Time {
+	if n := u.lastUsed.Load(); n != 0 {
+		return time.Unix(0, n).UTC()
+	}
+	return time.Time{}
+}
+
+// LatestExpiry is the latest exp of any accepted token; zero if there was none.
+func (u *Usage) LatestExpiry() time.Time { return unixSeconds(u.latestExpiry.Load()) }
+
+// LatestIssued is the latest iat of any accepted token; zero if there was none.
+func (u *Usage) LatestIssued() time.Time { return unixSeconds(u.latestIssued.Load()) }
+
+// LongestLifetime is the longest exp - iat of any accepted token.
+func (u *Usage) LongestLifetime() time.Duration {
+	return time.Duration(u.longestSeconds.Load()) * time.Second
+}
+
+func unixSeconds(n int64) time.Time {
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.Unix(n, 0).UTC()
+}
+
+// raise lifts v to n if n is higher.
+func raise(v *atomic.Int64, n int64) {
+	for old := v.Load(); n > old; old = v.Load() {
+		if v.CompareAndSwap(old, n) {
+			return
+		}
+	}
+}

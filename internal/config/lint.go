@@ -1,0 +1,156 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Severity is how bad a finding is.
+type Severity string
+
+// The severities. What is an error makes the guard refuse good tokens in a
+// normal rotation or a short outage; it runs all the same.
+const (
+	Error   Severity = "error"
+	Warning Severity = "warning"
+)
+
+// Finding is what the configuration may say, but had better not.
+type Finding struct {
+	Severity Severity
+	Rule     string // names the kind of finding for scripts
+	Issuer   string // its name; empty: the guard as a whole is concerned
+	Place    Place  // zero if it is not known
+	Message  string // what is so, and what follows from it
+	Remedy   string // what to do
+}
+
+// StateDirUnused is the message of the finding that a state directory was set.
+const StateDirUnused = "state_dir is accepted but not used by this version: retirements are kept in memory and in retired:/revoked:"
+
+// Lint lists what is unwise in the configuration: errors first, then warnings,
+// each in the order of the file.
+func (c *Config) Lint() []Finding {
+	var found []Finding
+	for i := range c.Issuers {
+		c.lintIssuer(&c.Issuers[i], func(s Severity, rule, path, message, remedy string) {
+			path = fmt.Sprintf("issuers[%d].%s", i, path)
+			found = append(found, Finding{s, rule, c.Issuers[i].Name, c.places.find(path), message, remedy})
+		})
+	}
+	c.lintGuard(func(rule, path, message, remedy string) {
+		found = append(found, Finding{Warning, rule, "", c.places.find(path), message, remedy})
+	})
+	slices.SortStableFunc(found, func(a, b Finding) int {
+		if a.Severity != b.Severity {
+			return strings.Compare(string(a.Severity), string(b.Severity)) // error, warning
+		}
+		return a.Place.compare(b.Place)
+	})
+	return found
+}
+
+func (c *Config) lintIssuer(iss *Issuer, add func(s Severity, rule, path, message, remedy string)) {
+	warn := func(rule, path, message, remedy string) { add(Warning, rule, path, message, remedy) }
+	a := iss.Alignment(0)
+	if a.KeepTooShort() {
+		add(Error, "grace_too_short", "keys.grace",
+			fmt.Sprintf("a withdrawn key is accepted for %s (overlap %s + grace %s), but its tokens live for %s (max_lifetime %s + clock_skew %s): good tokens are refused in every rotation",
+				Span(a.KeepActual()), Span(a.Overlap), Span(a.Grace), Span(a.KeepNeeded()), Span(a.TokenLife), Span(a.ClockSkew)),
+			fmt.Sprintf("set keys.grace to %s, or have the issuer list a key for %s after its last use and say so in keys.overlap",
+				Span(a.KeepNeeded()-a.Overlap), Span(a.KeepListed())))
+	}
+	if iss.JWKS.Inline == nil && a.StaleTooShort() {
+		add(Error, "max_stale_too_short", "jwks.max_stale",
+			fmt.Sprintf("two lost fetches outlast max_stale %s: every token is refused then", Span(a.MaxStale)),
+			fmt.Sprintf("set jwks.max_stale to %s (three intervals and a timeout) or more, or shorten jwks.interval", Span(a.LeastStale())))
+	}
+	if a.GraceTooLong() {
+		warn("grace_too_long", "keys.grace",
+			fmt.Sprintf("grace %s outlasts every genuine token (%s: max_lifetime + 2 clock_skew): the rest helps only whoever forges tokens with a withdrawn key", Span(a.Grace), Span(a.MostGrace())),
+			fmt.Sprintf("set keys.grace to %s", Span(a.KeepNeeded())))
+	}
+	if iss.MaxLifetime == 0 {
+		warn("lifetime_unbounded", "max_lifetime",
+			"no max_lifetime: a token may live for ever, and nobody can say when the last one of an old key is gone",
+			"set max_lifetime to the longest life that the issuer gives a token")
+	}
+	if slices.Equal(iss.Audiences, []string{AnyAudience}) {
+		warn("any_audience", "audiences",
+			"audiences is *: a token that was made for any other service is accepted here",
+			"name the audiences that tokens for this service carry")
+	}
+	if url, path := iss.keyURL(); strings.HasPrefix(strings.ToLower(url), "http:") {
+		warn("plain_http", path,
+			"the keys come over plain http: whoever can answer in the issuer's place can add a key",
+			"use https, with jwks.ca_file for an authority of your own")
+	}
+	if c.StateDir == "" && iss.Keys.ActivationDelay > 0 {
+		warn("activation_delay_restarts", "keys.activation_delay",
+			"activation_delay without state_dir: each restart forgets when a key was first seen, and waits again before it accepts any",
+			"set state_dir, or remove keys.activation_delay")
+	}
+	c.lintTombstones("retired", iss.Keys.Retired, warn)
+	c.lintTombstones("revoked", iss.Keys.Revoked, warn)
+}
+
+// keyURL is the URL that keys are fetched from or discovered by, and its path
+// in the configuration; empty if there is none.
+func (i *Issuer) keyURL() (url, path string) {
+	switch i.JWKS.Source() {
+	case "uri":
+		return i.JWKS.URI, "jwks.uri"
+	case "discovery":
+		return i.Issuer, "issuer"
+	}
+	return "", ""
+}
+
+func (c *Config) lintTombstones(list string, lines []Tombstone, warn func(rule, path, message, remedy string)) {
+	for i, t := range lines {
+		path := fmt.Sprintf("keys.%s[%d]", list, i)
+		if t.Thumbprint == "" {
+			warn(list+"_without_thumbprint", path,
+				fmt.Sprintf("the %s key %s has no thumbprint: the same material may return under another kid", list, quote(t.Kid)),
+				"add its thumbprint")
+		}
+		if list == "retired" && t.Grace > 0 && c.StateDir == "" {
+			warn("retired_grace_restarts", path,
+				fmt.Sprintf("the retired key %s has a grace of %s, but no state_dir: after a restart this guard has never seen the key, and gives no grace", quote(t.label()), Span(t.Grace)),
+				"set state_dir; once the grace is over, write grace: 0s")
+		}
+	}
+}
+
+// label names the key in a message.
+func (t Tombstone) label() string {
+	if t.Kid != "" {
+		return t.Kid
+	}
+	return t.Thumbprint
+}
+
+func (c *Config) lintGuard(warn func(rule, path, message, remedy string)) {
+	if c.StateDir == "" {
+		warn("no_state_dir", "state_dir",
+			"no state_dir: retirements and revocations that are not written in the configuration are forgotten at a restart",
+			"set state_dir to a directory that outlives the process, and keep retired keys in retired: as well")
+	} else {
+		warn("state_dir_unused", "state_dir", StateDirUnused,
+			"write every retired and revoked key into the configuration")
+	}
+	if !c.Listen.Admin.IsZero() && !c.Listen.Admin.Local() {
+		warn("admin_exposed", "listen.admin",
+			fmt.Sprintf("the admin listener %s can be reached from other machines", c.Listen.Admin),
+			"listen on a loopback address or a unix socket; scrapers and probes have listen.metrics")
+	}
+	for i, g := range c.Listen.GRPC {
+		if !g.Address.Local() && c.Listen.TLS.ClientCA == "" {
+			path := fmt.Sprintf("listen.grpc[%d]", i)
+			warn("grpc_exposed", path,
+				fmt.Sprintf("the gRPC listener %s can be reached from other machines, and anyone may ask it about any token", g.Address),
+				"listen on a loopback address or a unix socket, or set listen.tls with client_ca")
+		}
+	}
+}

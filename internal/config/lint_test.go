@@ -1,0 +1,172 @@
+package config
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// quiet is a configuration without any finding but that state_dir is unused.
+const quiet = `state_dir: /var/lib/jwtguard
+issuers:
+  - issuer: https://issuer.example.com
+    audiences: [payments-api]
+    max_lifetime: 1h
+`
+
+var unused = Finding{
+	Warning, "state_dir_unused", "", Place{1, 12},
+	"state_dir is accepted but not used by this version: retirements are kept in memory and in retired:/revoked:",
+	"write every retired and revoked key into the configuration",
+}
+
+func TestLint(t *testing.T) {
+	const host = "issuer.example.com"
+	for _, tt := range []struct {
+		name, text string
+		want       []Finding
+	}{
+		{"nothing to say", quiet, []Finding{unused}},
+		{
+			"the smallest file", smallest, []Finding{
+				{Warning, "no_state_dir", "", Place{1, 1},
+					"no state_dir: retirements and revocations that are not written in the configuration are forgotten at a restart",
+					"set state_dir to a directory that outlives the process, and keep retired keys in retired: as well"},
+				{Warning, "lifetime_unbounded", host, Place{2, 5},
+					"no max_lifetime: a token may live for ever, and nobody can say when the last one of an old key is gone",
+					"set max_lifetime to the longest life that the issuer gives a token"},
+			},
+		},
+		{
+			"good tokens refused", quiet + "    jwks: {max_stale: 16m34s}\n    keys: {grace: 30m, overlap: 10m}\n", []Finding{
+				{Error, "max_stale_too_short", host, Place{6, 23},
+					"two lost fetches outlast max_stale 16m34s: every token is refused then",
+					"set jwks.max_stale to 16m35s (three intervals and a timeout) or more, or shorten jwks.interval"},
+				{Error, "grace_too_short", host, Place{7, 19},
+					"a withdrawn key is accepted for 40m (overlap 10m + grace 30m), but its tokens live for 1h1m (max_lifetime 1h + clock_skew 1m): good tokens are refused in every rotation",
+					"set keys.grace to 51m, or have the issuer list a key for 31m after its last use and say so in keys.overlap"},
+				unused,
+			},
+		},
+		{
+			"just enough", quiet + "    jwks: {max_stale: 16m35s}\n    keys: {grace: 51m, overlap: 10m}\n", []Finding{unused},
+		},
+		{"inline keys are never stale", quiet + "    jwks: {inline: {keys: []}, max_stale: 1s}\n", []Finding{unused}},
+		{
+			"help for forgers", quiet + "    keys: {grace: 1h2m1s}\n", []Finding{
+				unused,
+				{Warning, "grace_too_long", host, Place{6, 19},
+					"grace 1h2m1s outlasts every genuine token (1h2m: max_lifetime + 2 clock_skew): the rest helps only whoever forges tokens with a withdrawn key",
+					"set keys.grace to 1h1m"},
+			},
+		},
+		{"grace at its most", quiet + "    keys: {grace: 1h2m}\n", []Finding{unused}},
+		{
+			"open to others", `state_dir: /var/lib/jwtguard
+issuers:
+  - {issuer: "http://localhost:1", audiences: ["*"], max_lifetime: 1h}
+  - {issuer: "b", audiences: [x], max_lifetime: 1h, jwks: {uri: "HTTP://b.example/?secret", allow_insecure_http: true}}
+policies: {default: {issuers: ["*"]}}
+listen:
+  admin: :9192
+  grpc: [{address: "0.0.0.0:9191"}, {address: "127.0.0.1:9190"}, {address: "unix:///run/a.sock"}]
+`, []Finding{
+				unused,
+				{Warning, "plain_http", "localhost:1", Place{3, 14},
+					"the keys come over plain http: whoever can answer in the issuer's place can add a key",
+					"use https, with jwks.ca_file for an authority of your own"},
+				{Warning, "any_audience", "localhost:1", Place{3, 47},
+					"audiences is *: a token that was made for any other service is accepted here",
+					"name the audiences that tokens for this service carry"},
+				{Warning, "plain_http", "b", Place{4, 65},
+					"the keys come over plain http: whoever can answer in the issuer's place can add a key",
+					"use https, with jwks.ca_file for an authority of your own"},
+				{Warning, "admin_exposed", "", Place{7, 10},
+					"the admin listener :9192 can be reached from other machines",
+					"listen on a loopback address or a unix socket; scrapers and probes have listen.metrics"},
+				{Warning, "grpc_exposed", "", Place{8, 10},
+					"the gRPC listener 0.0.0.0:9191 can be reached from other machines, and anyone may ask it about any token",
+					"listen on a loopback address or a unix socket, or set listen.tls with client_ca"},
+			},
+		},
+		{
+			"remembered at a restart",
+			quiet + "    keys: {activation_delay: 5m, retired: [{thumbprint: NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs, at: 2026-11-01T00:00:00Z}]}\n",
+			[]Finding{unused},
+		},
+		{
+			"forgotten at a restart", `issuers:
+  - issuer: https://issuer.example.com
+    audiences: [payments-api]
+    max_lifetime: 1h
+    keys:
+      activation_delay: 5m
+      retired:
+        - {kid: a, at: 2026-11-01T00:00:00Z}
+        - {thumbprint: NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs, at: 2026-11-01T00:00:00Z, grace: 5m}
+        - {kid: b, thumbprint: NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs, at: 2026-11-01T00:00:00Z, grace: 0s}
+      revoked:
+        - {kid: c}
+`, []Finding{
+				{Warning, "no_state_dir", "", Place{1, 1},
+					"no state_dir: retirements and revocations that are not written in the configuration are forgotten at a restart",
+					"set state_dir to a directory that outlives the process, and keep retired keys in retired: as well"},
+				{Warning, "activation_delay_restarts", host, Place{6, 25},
+					"activation_delay without state_dir: each restart forgets when a key was first seen, and waits again before it accepts any",
+					"set state_dir, or remove keys.activation_delay"},
+				{Warning, "retired_without_thumbprint", host, Place{8, 11},
+					`the retired key "a" has no thumbprint: the same material may return under another kid`,
+					"add its thumbprint"},
+				{Warning, "retired_grace_restarts", host, Place{8, 11},
+					`the retired key "a" has a grace of 1h1m, but no state_dir: after a restart this guard has never seen the key, and gives no grace`,
+					"set state_dir; once the grace is over, write grace: 0s"},
+				{Warning, "retired_grace_restarts", host, Place{9, 11},
+					`the retired key "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs" has a grace of 5m, but no state_dir: after a restart this guard has never seen the key, and gives no grace`,
+					"set state_dir; once the grace is over, write grace: 0s"},
+				{Warning, "revoked_without_thumbprint", host, Place{12, 11},
+					`the revoked key "c" has no thumbprint: the same material may return under another kid`,
+					"add its thumbprint"},
+			},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, parse(t, tt.text).Lint()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestMutualTLSOpensTheListenerToNobody(t *testing.T) {
+	c := parse(t, quiet+"listen: {grpc: \":9191\"}\n")
+	c.Listen.TLS = TLS{Cert: "a.crt", Key: "a.key", ClientCA: "ca.crt"}
+	if diff := cmp.Diff([]Finding{unused}, c.Lint()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestLintWithoutPlaces(t *testing.T) {
+	c := parse(t, quiet)
+	c.places = nil
+	for _, f := range c.Lint() {
+		if f.Place != (Place{}) {
+			t.Errorf("%+v", f)
+		}
+	}
+}
+
+func TestSpan(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "0s", time.Second: "1s", 90 * time.Second: "1m30s", 5 * time.Minute: "5m", 10 * time.Minute: "10m",
+		4 * time.Hour: "4h", 20 * time.Hour: "20h", time.Hour + 5*time.Minute + 35*time.Second: "1h5m35s",
+		time.Hour + 5*time.Second: "1h0m5s", 100 * time.Minute: "1h40m", 250 * time.Millisecond: "250ms",
+	} {
+		if got := Span(d); got != want {
+			t.Errorf("%v: %s, want %s", d, got, want)
+		}
+		if back, err := time.ParseDuration(Span(d)); err != nil || back != d {
+			t.Errorf("%v reads back as %v, %v", d, back, err)
+		}
+	}
+}

@@ -74,6 +74,7 @@ type Decision struct {
 	Verdict Verdict
 	Reason  Reason
 	Policy  *Policy // nil only for policy_unknown and for failures before a policy was chosen
+	At      Instant // the one reading of the clocks; zero if no token was judged
 
 	Issuer *Issuer      // nil unless the token names one of the policy's
 	Key    *keyset.Key  // nil unless the token names a key in that issuer's set

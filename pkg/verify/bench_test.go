@@ -1,0 +1,93 @@
+package verify
+
+import (
+	"crypto"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jwtguard/jwtguard/internal/jose"
+)
+
+// typical is a token of the size, and a policy with the work, of most.
+func typical(b *testing.B, alg, kid string, key crypto.Signer) (v *Verifier, p *Policy, token string) {
+	s := goodScene()
+	s.header["alg"], s.header["kid"], s.alg, s.key = alg, kid, alg, key
+	s.policy.ClaimHeaders = []ClaimHeader{{"sub", "x-jwt-sub"}, {"roles", "x-jwt-roles"}}
+	s.claims["aud"] = []string{"https://api.example.com", "api"}
+	s.claims["roles"] = []string{"user", "auditor"}
+	s.claims["jti"], s.claims["email"] = strings.Repeat("0123456789abcdef", 2), "someone@example.com"
+	s.claims["permissions"] = []string{"read:orders", "write:orders"}
+	v, p = s.verifier(b)
+	return v, p, s.token()
+}
+
+// BenchmarkDecide judges a token that was never seen before. What counts is the
+// ratio to the bare signature check of the standard library, by turns on the same
+// token, so that a busy machine slows both alike.
+func BenchmarkDecide(b *testing.B) {
+	for _, s := range []struct {
+		alg, kid string
+		key      crypto.Signer
+	}{{"RS256", "rsa", rsaKey()}, {"ES256", "ec", p256Key()}, {"EdDSA", "ed", edKey()}} {
+		v, p, text := typical(b, s.alg, s.kid, s.key)
+		token, public := must(jose.Read(text)), s.key.Public()
+		b.Run(s.alg, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if d := v.Decide(p, text, at(0)); !d.OK() {
+					b.Fatal(d.Detail)
+				}
+			}
+		})
+		b.Run(s.alg+"-against-bare", func(b *testing.B) {
+			var ours, bare time.Duration
+			for b.Loop() {
+				start := time.Now()
+				d := v.Decide(p, text, at(0))
+				between := time.Now()
+				ok := bareVerify(s.alg, public, token.SigningInput, token.Signature)
+				ours, bare = ours+between.Sub(start), bare+time.Since(between)
+				if !d.OK() || !ok {
+					b.Fatal(d.Detail, ok)
+				}
+			}
+			b.ReportMetric(float64(ours.Nanoseconds())/float64(b.N), "ours-ns/op")
+			b.ReportMetric(float64(bare.Nanoseconds())/float64(b.N), "bare-ns/op")
+			b.ReportMetric(float64(ours)/float64(bare), "ratio")
+		})
+	}
+}
+
+// BenchmarkRefuse judges tokens that anybody can make, in floods. The last one is
+// what every guard pays for a forged token: the others should stay about under it.
+func BenchmarkRefuse(b *testing.B) {
+	for _, tt := range []struct {
+		name  string
+		spoil func(*scene)
+	}{
+		{"garbage", text(func(string) string { return strings.Repeat("A.", 4096) })},
+		{"deep", claim("deep", raw(strings.Repeat("[", 2900)+strings.Repeat("]", 2900)))},
+		{"names", func(s *scene) {
+			s.header["kid"] = "other"
+			for i := range 400 {
+				s.claims[fmt.Sprintf("name%04d", i)] = 1
+			}
+		}},
+		{"issuer", claim("iss", strings.Repeat("x", 5000))},
+		{"kid", header("kid", strings.Repeat("x", 1400))},
+		{"signature", text(forged)},
+	} {
+		s := goodScene()
+		tt.spoil(s)
+		v, p := s.verifier(b)
+		token := s.token()
+		b.Run(tt.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				v.Decide(p, token, at(0))
+			}
+		})
+	}
+}

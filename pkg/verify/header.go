@@ -1,0 +1,77 @@
+package verify
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/jwtguard/jwtguard/internal/jose"
+)
+
+const (
+	// maxClaimHeader is the longest claim that is copied to a header, in bytes.
+	// Envoy gives a request 60 KiB for all headers; 16 of these leave room.
+	maxClaimHeader = 1 << 10
+	// maxPayloadHeader is the longest payload that is forwarded, in characters.
+	maxPayloadHeader = 4 << 10
+)
+
+// headers are the claim and payload headers of an accepted token. What cannot be
+// written as a header is left out, and the header is then removed from the
+// request, so that upstream a header that is there is always the guard's.
+func (j *judge) headers() []HeaderValue {
+	if len(j.ClaimHeaders) == 0 && j.PayloadHeader == "" {
+		return nil
+	}
+	set := make([]HeaderValue, 0, len(j.ClaimHeaders)+1)
+	for _, h := range j.ClaimHeaders {
+		claim, _ := j.token.Claims.Get(h.Claim)
+		if text, ok := headerText(claim); ok {
+			set = append(set, HeaderValue{Name: h.Header, Value: text})
+		}
+	}
+	if j.PayloadHeader != "" && len(j.token.Payload) <= maxPayloadHeader {
+		set = append(set, HeaderValue{Name: j.PayloadHeader, Value: j.token.Payload})
+	}
+	return set
+}
+
+// headerText writes a claim as a header's value: strings as they are, integers
+// and booleans as in JSON, arrays of strings joined by commas. An empty value is
+// none: proxies disagree about what an empty header means.
+func headerText(v jose.Value) (string, bool) {
+	text := ""
+	switch v.Kind() {
+	case jose.KindString:
+		text, _ = v.String()
+	case jose.KindBoolean:
+		text = string(v)
+	case jose.KindNumber:
+		if strings.ContainsAny(string(v), ".eE") {
+			return "", false
+		}
+		text = string(v)
+	case jose.KindArray:
+		all, ok := v.Strings()
+		if !ok || slices.ContainsFunc(all, func(s string) bool { return strings.Contains(s, ",") || padded(s) }) {
+			return "", false
+		}
+		text = strings.Join(all, ",")
+	}
+	return text, text != "" && len(text) <= maxClaimHeader && printable(text) && !padded(text)
+}
+
+// padded tells whether s begins or ends with a space. No header's value does (RFC
+// 9110, section 5.5), nor does an element of a list (section 5.6.1): upstream,
+// "admin " would turn into "admin".
+func padded(s string) bool { return strings.Trim(s, " ") != s }
+
+// printable tells whether s is made of 0x20 to 0x7E alone: no control character
+// that could end a header, no byte that two servers read in two ways.
+func printable(s string) bool {
+	for i := range len(s) {
+		if s[i] < 0x20 || s[i] > 0x7e {
+			return false
+		}
+	}
+	return true
+}

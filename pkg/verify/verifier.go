@@ -1,0 +1,148 @@
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Verifier decides about tokens under a fixed set of policies. It may be used by
+// many goroutines at once.
+type Verifier struct {
+	policies []*Policy
+	bound    map[*Policy]*binding
+	named    map[string]*Policy
+}
+
+// binding is a policy with what is looked up in it for every token.
+type binding struct {
+	*Policy
+	issuers map[string]*trust // by iss
+	claims  []requirement     // RequiredClaims, by name
+}
+
+// requirement is a claim that must be, or hold, a value.
+type requirement struct{ name, want string }
+
+// trust is an issuer as far as one policy trusts it.
+type trust struct {
+	*Issuer
+	audiences []string // nil: any
+	types     []string // as normalType gives them
+	late      *limiter // shared by all policies of the issuer
+}
+
+// DefaultPolicy is the name of the policy of requests for which nothing chooses
+// another one.
+const DefaultPolicy = "default"
+
+// anyAudience in an issuer's audiences accepts every aud.
+const anyAudience = "*"
+
+// New checks the policies against each other and prepares them.
+func New(policies []*Policy) (*Verifier, error) {
+	v := &Verifier{bound: map[*Policy]*binding{}, named: map[string]*Policy{}}
+	late := map[*Issuer]*limiter{}
+	for _, p := range policies {
+		if v.named[p.Name] != nil {
+			return nil, fmt.Errorf("policies: %q stands there twice", p.Name)
+		}
+		b, err := bind(p, late)
+		if err != nil {
+			return nil, fmt.Errorf("policies: %s: %w", p.Name, err)
+		}
+		v.policies = append(v.policies, p)
+		v.bound[p], v.named[p.Name] = b, p
+	}
+	if v.named[DefaultPolicy] == nil {
+		return nil, fmt.Errorf("policies: %q is missing", DefaultPolicy)
+	}
+	return v, nil
+}
+
+func bind(p *Policy, late map[*Issuer]*limiter) (*binding, error) {
+	if len(p.Issuers) == 0 {
+		return nil, errors.New("issuers: none; name the issuers whose tokens it takes")
+	}
+	b := &binding{Policy: p, issuers: map[string]*trust{}}
+	for _, name := range slices.Sorted(maps.Keys(p.RequiredClaims)) {
+		b.claims = append(b.claims, requirement{name, p.RequiredClaims[name]})
+	}
+	for _, i := range p.Issuers {
+		if b.issuers[i.ID] != nil {
+			return nil, fmt.Errorf("issuers: %s stands there twice", i.ID)
+		}
+		if late[i] == nil {
+			late[i] = new(limiter)
+		}
+		t := &trust{Issuer: i, late: late[i]}
+		switch {
+		case !slices.Contains(i.Audiences, anyAudience):
+			t.audiences = slices.Clone(i.Audiences)
+			if len(p.Audiences) > 0 {
+				t.audiences = slices.DeleteFunc(t.audiences, func(a string) bool { return !slices.Contains(p.Audiences, a) })
+			}
+			if len(t.audiences) == 0 {
+				return nil, fmt.Errorf("audiences: none of them is an audience of the issuer %s, so that no token of it could pass", i.Name)
+			}
+		case len(p.Audiences) > 0:
+			t.audiences = slices.Clone(p.Audiences)
+		}
+		for _, typ := range i.Types {
+			t.types = append(t.types, normalType(typ))
+		}
+		b.issuers[i.ID] = t
+	}
+	return b, nil
+}
+
+// normalType makes typ values comparable: case does not count, nor does a
+// leading application/ (RFC 7515, section 4.1.9).
+func normalType(typ string) string {
+	return strings.TrimPrefix(strings.ToLower(typ), "application/")
+}
+
+// Policy finds a policy by its name; nil if there is none.
+func (v *Verifier) Policy(name string) *Policy { return v.named[name] }
+
+// Policies lists all policies; not to be changed.
+func (v *Verifier) Policies() []*Policy { return v.policies }
+
+// Decide judges one token under a policy of this Verifier at one instant: steps
+// 2 to 12 of the contract, section 4. It loads the issuer's key set once.
+func (v *Verifier) Decide(p *Policy, token string, now Instant) Decision {
+	j := v.begin(p, token, now)
+	j.run()
+	return j.d
+}
+
+func (v *Verifier) begin(p *Policy, token string, now Instant) *judge {
+	return &judge{binding: v.bound[p], now: now, raw: token, d: Decision{Policy: p, At: now}}
+}
+
+// Refuse is the decision for what is refused without a token being judged:
+// policy_unknown (p is nil then), token_missing (which allow_missing turns into
+// missing_allowed), multiple_credentials, overloaded, internal_error.
+func Refuse(p *Policy, r Reason, detail string) Decision {
+	if r == TokenMissing && p != nil && p.AllowMissing {
+		r, detail = MissingAllowed, ""
+	}
+	d := Decision{Policy: p, Detail: detail}
+	d.conclude(r)
+	return d
+}
+
+// conclude sets the reason and, with it, the verdict: the only place that does.
+func (d *Decision) conclude(r Reason) {
+	d.Reason = r
+	switch {
+	case r == OK || r == MissingAllowed:
+		d.Verdict = Allow
+	case d.Policy != nil && d.Policy.Shadow:
+		d.Verdict = ShadowDeny
+	default:
+		d.Verdict = Deny
+	}
+}

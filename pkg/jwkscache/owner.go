@@ -1,0 +1,267 @@
+package jwkscache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jwtguard/jwtguard/internal/jose"
+	"github.com/jwtguard/jwtguard/pkg/keyset"
+)
+
+// owner is the one goroutine that changes a cache. Everything in it belongs to
+// that goroutine alone, but for the fetch under way, which shares nothing with
+// it and comes back through a channel.
+type owner struct {
+	*Cache
+	*schedule
+	ctx      context.Context
+	source   fetcher
+	slots    chan struct{}   // a fetch takes a place in it
+	asking   int             // counts the sources: a landing of an earlier one is void
+	document keyset.Document // of the last observation, for "not modified"
+	landed   chan landing    // holds one: the fetch under way
+	airborne bool
+	abandon  context.CancelFunc // of the fetch under way
+}
+
+// landing is a fetch that has come back.
+type landing struct {
+	asking int // a changed configuration has another source by now
+	cause  Cause
+	start  keyset.Instant
+	took   time.Duration
+	answer answer
+	doc    keyset.Document
+	err    *FetchError
+}
+
+// run lives until ctx ends. It waits for the fetch under way.
+func (c *Cache) run(ctx context.Context, source fetcher) {
+	o := &owner{Cache: c, ctx: ctx, landed: make(chan landing, 1), abandon: func() {}}
+	o.ask(source)
+	o.schedule = newSchedule(c.Config().Params, remote(source), time.Now())
+	if set := c.Set(); !set.Observed().IsZero() {
+		o.publish(set, nil)
+	}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	var slots chan<- struct{} // nil but while a fetch is due
+	for {
+		select {
+		case <-ctx.Done():
+			o.abandon()
+			if o.airborne {
+				<-o.landed
+			}
+			o.flight.land(false)
+			return
+		case l := <-o.landed:
+			o.land(l)
+		case slots <- struct{}{}:
+			o.launch()
+		case <-c.wake:
+		case <-timer.C:
+		}
+		for _, f := range c.take() {
+			f(o)
+		}
+		idle, due := o.step()
+		slots = nil
+		if due {
+			slots = o.slots
+		}
+		timer.Reset(idle)
+	}
+}
+
+// ask makes source the one to be asked from now on. Files and what stands in the
+// configuration need not wait for servers that hang.
+func (o *owner) ask(source fetcher) {
+	o.source, o.slots = source, o.group.slots
+	o.asking++
+	if !remote(source) {
+		o.slots = make(chan struct{}, 1)
+	}
+}
+
+// step does what is due, and tells how long nothing more will be, and whether a
+// fetch is.
+func (o *owner) step() (idle time.Duration, due bool) {
+	now := o.group.clock.Now()
+	if set, events := o.Set().Advance(now); set != o.Set() {
+		o.publish(set, events)
+	}
+	if at, ok := o.Set().ConfirmAt(now); ok {
+		o.want(CauseConfirm, time.Now().Add(at.Sub(now.Life)))
+	}
+	idle = time.Hour // whatever comes sooner wakes us
+	if f, ok := o.source.(interface{ changed() bool }); ok {
+		idle = fileTick
+		if f.changed() {
+			o.patience = time.Time{} // what failed was the file as it was
+			o.want(CauseFile, time.Now())
+		}
+	}
+	if next, ok := o.Set().Next(now); ok {
+		idle = min(idle, next)
+	}
+	if !o.airborne {
+		at, _ := o.due()
+		wait := time.Until(at)
+		if due = wait <= 0; !due {
+			idle = min(idle, wait)
+		}
+	}
+	return max(idle, time.Millisecond), due
+}
+
+// launch starts the fetch that is due; its place in the slots is taken already.
+// Its goroutine ends by putting a landing into the channel, which always has
+// room: there is one fetch at a time.
+func (o *owner) launch() {
+	_, cause := o.due()
+	fresh := o.begin(time.Now())
+	o.airborne = true
+	ctx, cancel := context.WithCancel(o.ctx)
+	o.abandon = cancel
+	source, slots, clock := o.source, o.slots, o.group.clock
+	l := landing{asking: o.asking, cause: cause, start: clock.Now()}
+	go func() {
+		defer cancel()
+		l.answer, l.doc, l.err = fetchDocument(ctx, source, fresh)
+		l.took = clock.Now().Life.Sub(l.start.Life)
+		<-slots
+		o.landed <- l
+	}()
+}
+
+// fetchDocument asks the source and reads what it says. A panic in the reader is
+// the fault of this one document, not of the guard.
+func fetchDocument(ctx context.Context, source fetcher, fresh bool) (a answer, doc keyset.Document, failure *FetchError) {
+	defer func() {
+		if p := recover(); p != nil {
+			failure = a.malformed(fmt.Errorf("the reader broke: %v", p))
+		}
+	}()
+	a, err := source.fetch(ctx, fresh)
+	if err != nil && !errors.As(err, &failure) {
+		failure = failedFetch(ResultNetwork, a.from, err, "%s", err)
+	}
+	if failure != nil {
+		return a, doc, failure
+	}
+	if a.NotModified {
+		return a, doc, nil
+	}
+	if doc, err = jose.ReadKeys(a.Body); err != nil {
+		return a, doc, a.malformed(err)
+	}
+	return a, doc, nil
+}
+
+// land takes in what a fetch brought.
+func (o *owner) land(l landing) {
+	o.airborne = false
+	o.abandon()
+	if l.asking != o.asking {
+		o.flight.land(false) // it was asked under another configuration
+		return
+	}
+	now := o.group.clock.Now()
+	at := keyset.Instant{Wall: l.start.Wall.Add(-l.answer.Age), Life: l.start.Life.Add(-l.answer.Age)}
+	if maxStale := o.Config().Params.MaxStale; l.err == nil && maxStale > 0 && l.answer.Age > maxStale {
+		l.err = failedFetch(ResultMalformed, l.answer.from, nil, "the answer is %s old by its Age header, and max_stale is %s: it tells nothing about now", l.answer.Age, maxStale)
+	}
+	report := Fetch{Issuer: o.Config().Name, Cause: l.cause, Start: l.start.Wall, Took: l.took, Result: ResultOK}
+	status := o.Status()
+	if l.err != nil {
+		report.Result, report.Err = l.err.Result, l.err
+		status.LastResult, status.LastError = l.err.Result, l.err.Error()
+		o.failed(time.Now(), l.err.RetryAfter)
+		o.status.Store(&status)
+		o.publish(o.Set().WithFailure(), nil)
+	} else {
+		o.source.accepted()
+		if l.answer.NotModified {
+			report.Result = ResultNotModified
+		} else {
+			o.document = l.doc
+		}
+		status.LastResult, status.LastError, status.LastSuccess = report.Result, "", l.start.Wall
+		o.succeeded(time.Now(), l.answer)
+		o.status.Store(&status)
+		set, events := o.Set().Observe(o.document, at, now)
+		o.publish(set, events)
+		report.Keys, report.Skipped = len(o.document.Keys), o.document.Skipped
+		if set.Observed() == at { // else an old copy, which nobody looked at
+			report.Skipped = set.Skipped()
+			report.Keys -= len(report.Skipped) - len(o.document.Skipped)
+		}
+	}
+	o.flight.land(l.err == nil)
+	due, _ := o.due()
+	report.Next = time.Until(due)
+	o.group.report(report)
+}
+
+// searchKid asks for the fetch that a flight waits for. Nobody is held up for one
+// that cannot begin in time.
+func (o *owner) searchKid() {
+	now, cfg := time.Now(), o.Config()
+	o.search(now, cfg.Cooldown)
+	if at, _ := o.due(); !o.airborne && at.Sub(now) > cfg.Wait {
+		o.flight.land(false)
+	}
+}
+
+// publish makes a set the current one and tells what happened. A key that was
+// revoked is distrusted under every issuer.
+func (o *owner) publish(set *keyset.Set, events []keyset.Event) {
+	o.set.Store(set)
+	if len(events) > 0 {
+		o.group.journal.Record(o.Config().Name, events)
+		o.group.carry(o.Cache, events)
+	}
+	if s := o.Status(); !s.Usable && set.Usable(o.group.clock.Now()) {
+		s.Usable = true
+		o.status.Store(&s)
+	}
+}
+
+// reconfigure puts another configuration into force. Deadlines that stand may
+// only come nearer, and what was ordered stays ordered.
+func (o *owner) reconfigure(cfg *Config, source fetcher) {
+	o.cfg.Store(cfg)
+	now := time.Now()
+	if source != nil {
+		o.abandon()
+		o.ask(source)
+		o.document = keyset.Document{}
+		// The budget is the issuer's; the back-off was the other server's.
+		started, searched := o.started, o.searched
+		o.schedule = newSchedule(cfg.Params, remote(source), now)
+		o.started, o.searched = started, searched
+		o.want(CauseConfig, now)
+	} else {
+		o.pace(cfg.Params.Interval, now)
+	}
+	set := o.Set().WithParams(cfg.Params)
+	set, events := order(set, cfg.Orders, o.group.clock.Now())
+	o.publish(set, events)
+}
+
+// order applies the orders of a configuration. One that cannot be carried out
+// (a reinstatement of a key that is revoked, or not known yet) changes nothing.
+func order(set *keyset.Set, orders []keyset.Order, now keyset.Instant) (*keyset.Set, []keyset.Event) {
+	var all []keyset.Event
+	for _, o := range keyset.Effective(orders) {
+		next, events, err := set.Apply(o, now)
+		if err != nil {
+			continue
+		}
+		set, all = next, append(all, events...)
+	}
+	return set, all
+}

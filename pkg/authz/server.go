@@ -1,0 +1,110 @@
+// Package authz speaks Envoy's external authorization protocol
+// (envoy.service.auth.v3): it finds the policy and the one credential of a
+// request, has it judged, and turns the decision into the answer.
+//
+// The answer is always a CheckResponse and never a gRPC error, because Envoy
+// lets a request pass on an error where failure_mode_allow is set. For the same
+// reason nothing here panics outwards, and every string of an answer is checked
+// or sanitised before it goes in: one byte that is not UTF-8 would turn the
+// answer into an error.
+package authz
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+
+	"github.com/jwtguard/jwtguard/pkg/verify"
+)
+
+// DefaultMaxInFlight is how many checks may be under way at once: about what two
+// cores decide within Envoy's default deadline of 200 ms at 100 µs each. Whoever
+// would come after them gets no answer in time anyhow.
+const DefaultMaxInFlight = 4096
+
+// Decider judges tokens. [verify.Verifier] is one.
+type Decider interface {
+	// Policies lists all policies, each with a name of its own.
+	Policies() []*verify.Policy
+	// Decide judges one token, which may be any bytes at all, under one of them.
+	Decide(p *verify.Policy, token string, now verify.Instant) verify.Decision
+}
+
+// Observer hears of every decision, exactly once. It is called before the answer
+// goes out, so it must be quick, and it must not keep d.
+type Observer interface {
+	// Observe gets the call's ctx (with Envoy's gRPC metadata), how long the check
+	// took, and the request's x-request-id: printable ASCII, empty if it had none,
+	// and chosen by the client where Envoy is told to trust it.
+	Observe(ctx context.Context, d *verify.Decision, elapsed time.Duration, requestID string)
+}
+
+// Config is what a Server is made of.
+type Config struct {
+	Decider   Decider                       // required; [Server.Swap] replaces it
+	Now       func() verify.Instant         // required; read once for each decision
+	Refresher Refresher                     // nil: no decision waits for new keys
+	Observer  Observer                      // nil: nobody listens
+	OnPanic   func(value any, stack []byte) // nil: ignored; hears of recovered panics, once a second at most
+	InFlight  int                           // checks at once, beyond which the answer is overloaded; 0: DefaultMaxInFlight
+}
+
+// Server answers the checks of any number of listeners.
+type Server struct {
+	cfg      Config
+	current  atomic.Pointer[snapshot]
+	inFlight atomic.Int64
+	waiting  atomic.Int64 // of inFlight, those that wait for a refresh
+	started  time.Time
+	quiet    atomic.Int64 // until when OnPanic is not called again, in nanoseconds since started
+}
+
+// New makes a Server. It starts nothing.
+func New(cfg Config) (*Server, error) {
+	if cfg.Now == nil {
+		return nil, errors.New("now: is missing")
+	}
+	if cfg.InFlight < 0 {
+		return nil, fmt.Errorf("in flight: %d is negative; give at least 1, or 0 for the default of %d", cfg.InFlight, DefaultMaxInFlight)
+	}
+	if cfg.InFlight == 0 {
+		cfg.InFlight = DefaultMaxInFlight
+	}
+	s := &Server{cfg: cfg, started: time.Now()}
+	if err := s.Swap(cfg.Decider); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Swap puts new policies into force for all checks that begin after it. On an
+// error nothing has changed.
+func (s *Server) Swap(d Decider) error {
+	snap, err := newSnapshot(d)
+	if err != nil {
+		return err
+	}
+	s.current.Store(snap)
+	return nil
+}
+
+// Listener is the service for one listener. Its policy, if it is not empty, is
+// that of all requests; else the route chooses.
+func (s *Server) Listener(policy string) authv3.AuthorizationServer {
+	return &listener{server: s, policy: policy}
+}
+
+type listener struct {
+	authv3.UnimplementedAuthorizationServer
+	server *Server
+	policy string
+}
+
+// Check answers one request. The error is always nil.
+func (l *listener) Check(ctx context.Context, req *authv3.CheckRequest) (*authv3.CheckResponse, error) {
+	return l.server.check(ctx, req, l.policy), nil
+}

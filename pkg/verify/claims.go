@@ -103,7 +103,7 @@ func (j *judge) checkGrace() Reason {
 		return OK
 	}
 	j.d.Refresh = AskRefresh
-	start := j.ref.GraceStart(j.now)
+	start := j.withdrawal()
 	if !j.times.hasIat {
 		return j.stop(IssuedAfterWithdrawal, "the key was withdrawn at %s, and without iat nobody can tell that the token is older", start.Format(time.RFC3339))
 	}
@@ -111,6 +111,14 @@ func (j *judge) checkGrace() Reason {
 		return j.stop(IssuedAfterWithdrawal, "iat is %s, the key was withdrawn at %s", when(j.times.iat), start.Format(time.RFC3339))
 	}
 	return OK
+}
+
+// withdrawal is when the grace began, by the wall clock, with which the issuer
+// wrote iat. Where lifecycle time is ahead of it (after a step back), the same
+// moment has an earlier name there.
+func (j *judge) withdrawal() time.Time {
+	ahead := max(0, j.now.Life.Sub(j.now.Wall))
+	return j.ref.GraceStart(j.now).Add(-ahead).UTC()
 }
 
 // checkPolicy is step 12.

@@ -104,7 +104,7 @@ func (j *judge) tellGrace() string {
 	if j.d.State != keyset.Grace {
 		return "the key is not in grace: does not apply"
 	}
-	start, how := j.ref.GraceStart(j.now).UTC(), "before"
+	start, how := j.withdrawal(), "before"
 	if j.times.iat > start.Unix() {
 		how = "within clock_skew of"
 	}

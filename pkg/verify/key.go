@@ -37,7 +37,8 @@ func (j *judge) findKey() Reason {
 		return j.stop(KeysUnavailable, "the issuer's keys were never fetched")
 	case set.Stale(j.now):
 		j.d.Refresh = AwaitRefresh
-		return j.stop(KeysStale, "the issuer's keys were last fetched %s ago", j.now.Wall.Sub(set.Observed().Wall).Round(time.Second))
+		age := max(j.now.Wall.Sub(set.Observed().Wall), j.now.Life.Sub(set.Observed().Life))
+		return j.stop(KeysStale, "the issuer's keys were last fetched %s ago", age.Round(time.Second))
 	case found:
 		return OK
 	case set.Failing():
@@ -56,7 +57,7 @@ func (j *judge) checkState() Reason {
 	case keyset.Active, keyset.Grace:
 		return OK
 	case keyset.Pending:
-		return j.stop(KeyPending, "the key is not to be used before %s", j.ref.NotBefore.Format(time.RFC3339))
+		return j.stop(KeyPending, "the key is not to be used before %s", j.ref.NotBefore.UTC().Format(time.RFC3339))
 	case keyset.Revoked:
 		j.checkLate()
 		return j.stop(KeyRevoked, "the key was revoked%s", j.since())

@@ -206,3 +206,33 @@ func TestDetailSaysSinceWhen(t *testing.T) {
 		}
 	}
 }
+
+// Whatever zone the guard's clock is in, an operator reads UTC; and of two clocks
+// the one by which the keys are stale.
+func TestDetailTellsTime(t *testing.T) {
+	zoned := func(d time.Duration) Instant {
+		east := noon.Add(d).In(time.FixedZone("east", 3600))
+		return Instant{Wall: east, Life: east}
+	}
+	show := func(set *keyset.Set, when time.Duration, keys ...object) *keyset.Set {
+		set, _ = set.Observe(document(keys...), zoned(when), zoned(when))
+		return set
+	}
+	delayed := params
+	delayed.ActivationDelay = time.Hour
+	gone := show(show(show(keyset.New(params), -3*time.Minute, published()...), -2*time.Minute, published()[1:]...), -time.Minute, published()[1:]...)
+	for want, spoil := range map[string]func(*scene){
+		"the key is not to be used before 2026-11-23T12:59:00Z": keys(show(keyset.New(delayed), -time.Minute, published()...)),
+		"iat is 2026-11-23T11:59:01Z, the key was withdrawn at 2026-11-23T11:58:00Z": func(s *scene) {
+			s.set, s.claims["iat"] = gone, noon.Add(-59*time.Second).Unix()
+		},
+		"the issuer's keys were last fetched 2h1m0s ago": func(s *scene) { s.now.Life = noon.Add(2 * time.Hour) },
+		"the issuer's keys were last fetched 1h1m0s ago": func(s *scene) { s.now.Wall = noon.Add(time.Hour) },
+	} {
+		s := goodScene()
+		spoil(s)
+		if d := s.decide(t); d.Detail != want {
+			t.Errorf("%s (%s), want %s", d.Detail, d.Reason, want)
+		}
+	}
+}

@@ -148,6 +148,19 @@ func TestGrace(t *testing.T) {
 	}
 }
 
+// After the wall clock was set back by an hour, the withdrawal of 11:50 was at
+// 10:50 by the clock that issuers write iat with.
+func TestGraceBeginsByTheWallClock(t *testing.T) {
+	withdrawal := noon.Add(-70 * time.Minute).Unix()
+	for iat, want := range map[int64]Reason{withdrawal: OK, withdrawal + 1: IssuedAfterWithdrawal} {
+		s := goodScene()
+		s.set, s.issuer.ClockSkew, s.issuer.MaxLifetime = withdrawn(), 0, 0
+		s.now.Wall = noon.Add(-time.Hour)
+		s.claims["iat"], s.claims["nbf"] = iat, iat
+		s.expect(t, want)
+	}
+}
+
 // Only a valid token in time asks for a refresh: anybody can make the others.
 func TestGraceAsksOnlyForValidSignatures(t *testing.T) {
 	for want, spoil := range map[Reason]func(*scene){

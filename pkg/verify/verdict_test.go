@@ -185,3 +185,10 @@ func TestRequiredClaims(t *testing.T) {
 	s.policy.RequiredClaims = map[string]string{"tenant": "acme", "sub": "alice"}
 	s.expect(t, OK)
 }
+
+// A refusal cannot allow, whatever a caller asks for.
+func TestRefuseNeverAccepts(t *testing.T) {
+	if d := Refuse(&Policy{Name: "default"}, OK, ""); d.Verdict != Deny || d.Reason != InternalError {
+		t.Errorf("%s, %s", d.Verdict, d.Reason)
+	}
+}

@@ -129,6 +129,9 @@ func Refuse(p *Policy, r Reason, detail string) Decision {
 	if r == TokenMissing && p != nil && p.AllowMissing {
 		r, detail = MissingAllowed, ""
 	}
+	if r == OK {
+		r = InternalError // nobody's token was judged, so nobody's was good
+	}
 	d := Decision{Policy: p, Detail: detail}
 	d.conclude(r)
 	return d

@@ -1,0 +1,87 @@
+package admin
+
+import (
+	"encoding/json"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// Issuer is what readiness knows of one issuer.
+type Issuer struct {
+	Issuer      string     `json:"issuer"`
+	Usable      bool       `json:"usable"`                 // tokens of it can be accepted now
+	UsableOnce  bool       `json:"usable_once"`            // they could be at some time since the start
+	Optional    bool       `json:"optional"`               // readiness does not wait for it
+	Reason      string     `json:"reason,omitempty"`       // why it is not usable
+	LastSuccess *time.Time `json:"last_success,omitempty"` // when its keys were last fetched
+}
+
+// Readiness is the one answer that /readyz and grpc.health.v1 give. It turns
+// ready when every issuer that is not optional has been usable once, and then
+// only draining ends it: the outage of an issuer is an alert and 503 verdicts,
+// not an empty fleet.
+type Readiness struct {
+	issuers  func() []Issuer
+	ready    atomic.Bool
+	draining atomic.Bool
+}
+
+// NewReadiness asks issuers for their present state whenever somebody asks it.
+func NewReadiness(issuers func() []Issuer) *Readiness { return &Readiness{issuers: issuers} }
+
+// Ready tells whether requests should be sent here.
+func (r *Readiness) Ready() bool {
+	ready, _ := r.look()
+	return ready
+}
+
+// Drain makes it not ready, for good.
+func (r *Readiness) Drain() { r.draining.Store(true) }
+
+func (r *Readiness) look() (bool, []Issuer) {
+	issuers := r.issuers()
+	if !r.ready.Load() {
+		waiting := false
+		for _, i := range issuers {
+			waiting = waiting || !i.UsableOnce && !i.Optional
+		}
+		if !waiting {
+			r.ready.Store(true)
+		}
+	}
+	return r.ready.Load() && !r.draining.Load(), issuers
+}
+
+// ServeHTTP answers /readyz: 200 or 503, and in either case what is the matter
+// with each issuer.
+func (r *Readiness) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	ready, issuers := r.look()
+	status := http.StatusOK
+	if !ready {
+		status = http.StatusServiceUnavailable
+	}
+	writeJSON(w, status, struct {
+		Ready    bool     `json:"ready"`
+		Draining bool     `json:"draining"`
+		Issuers  []Issuer `json:"issuers"`
+	}{ready, r.draining.Load(), issuers})
+}
+
+// healthz answers as long as the process serves at all: liveness depends on
+// nothing outside.
+func healthz(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write([]byte("ok\n"))
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	if w.Header().Get("Content-Type") == "" {
+		w.Header().Set("Content-Type", "application/json")
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	_ = encoder.Encode(v) // whoever asked is gone
+}

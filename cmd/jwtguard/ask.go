@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/jwtguard/jwtguard/internal/admin"
+	"github.com/jwtguard/jwtguard/internal/config"
+)
+
+const (
+	// askTimeout bounds the question to a running guard: it is on this machine, or
+	// it is not there.
+	askTimeout = 2 * time.Second
+	// maxAnswer is more than the guard says of one key.
+	maxAnswer = 64 << 10
+)
+
+// guardView is what a running guard knows about a key.
+type guardView struct {
+	state   string // of the key; empty: not known
+	unknown bool   // the guard answered that it has no such key
+	text    string // for people; empty: it was not asked
+}
+
+// askGuard asks the guard that runs with the same configuration, if one does,
+// what it knows about a key.
+func askGuard(c *config.Config, issuer, kid string, now time.Time) guardView {
+	if c.Listen.Admin.IsZero() || kid == "" {
+		return guardView{}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
+	defer cancel()
+	path := "/api/v1/keys/" + url.PathEscape(issuer) + "/" + url.PathEscape(kid)
+	response, err := adminGet(ctx, c.Listen.Admin, path)
+	if err != nil {
+		return guardView{text: fmt.Sprintf("none answers at %s: what it withdrew or put out of service earlier is not known here", c.Listen.Admin)}
+	}
+	defer response.Body.Close()
+	var k admin.Key
+	switch err := json.NewDecoder(io.LimitReader(response.Body, maxAnswer)).Decode(&k); {
+	case response.StatusCode == http.StatusNotFound && err == nil:
+		return guardView{unknown: true, text: "does not know this kid"}
+	case response.StatusCode != http.StatusOK:
+		return guardView{text: fmt.Sprintf("something answers %d at %s: is it a guard?", response.StatusCode, c.Listen.Admin)}
+	case err != nil || k.State == "":
+		return guardView{text: fmt.Sprintf("something answers at %s, but not as a guard does", c.Listen.Admin)}
+	}
+	return guardView{state: k.State, text: "has the key as " + k.State + history(k, now)}
+}
+
+// adminGet sends one GET to the admin listener of a guard.
+func adminGet(ctx context.Context, a config.Address, path string) (*http.Response, error) {
+	// No proxy, no redirect: the guard itself answers, or nobody does.
+	client := &http.Client{
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: &http.Transport{
+			DisableKeepAlives: true, MaxResponseHeaderBytes: maxAnswer,
+			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				return new(net.Dialer).DialContext(ctx, a.Network, a.Addr)
+			},
+		},
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	return client.Do(request)
+}
+
+// history says what happened to the key, and when.
+func history(k admin.Key, now time.Time) string {
+	var parts []string
+	for _, part := range [...]struct {
+		what string
+		when *time.Time
+	}{{"withdrawn at", k.LeftAt}, {"accepted until", k.RetiresAt}, {"out of service since", k.RetiredAt}, {"last used at", k.LastUsed}} {
+		if part.when != nil {
+			parts = append(parts, fmt.Sprintf("%s %s (%s)", part.what, part.when.Format(time.RFC3339), relative(*part.when, now)))
+		}
+	}
+	if k.Reason != "" {
+		parts = append(parts, "reason "+fmt.Sprintf("%q", k.Reason[:min(len(k.Reason), maxReason)]))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return ", " + strings.Join(parts, ", ")
+}
+
+// maxReason is how much of an operator's reason is repeated.
+const maxReason = 200

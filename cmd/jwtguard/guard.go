@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jwtguard/jwtguard/internal/admin"
+	"github.com/jwtguard/jwtguard/internal/config"
+	"github.com/jwtguard/jwtguard/internal/telemetry"
+	"github.com/jwtguard/jwtguard/pkg/authz"
+	"github.com/jwtguard/jwtguard/pkg/jwkscache"
+	"github.com/jwtguard/jwtguard/pkg/keyset"
+	"github.com/jwtguard/jwtguard/pkg/verify"
+)
+
+// guard is the deciding part of the service: caches, policies, readiness. What a
+// reload can change is in it; listeners are not.
+type guard struct {
+	log       *slog.Logger
+	events    *telemetry.Log
+	clock     *jwkscache.Clock
+	group     *jwkscache.Group
+	authz     *authz.Server
+	readiness *admin.Readiness
+
+	current atomic.Pointer[inForce]
+
+	mu      sync.Mutex     // one reload at a time
+	file    *configFile    // by mu
+	started *config.Config // what the listeners live by; see fixedSettings
+}
+
+// inForce is a configuration with what was made of it.
+type inForce struct {
+	config *config.Config
+	caches map[string]*jwkscache.Cache // by iss
+}
+
+// newGuard makes a guard of the configuration that was loaded from file. It
+// starts nothing.
+func newGuard(file *configFile, c *config.Config, log *slog.Logger) (*guard, error) {
+	events := telemetry.NewLog(log)
+	g := &guard{log: log, events: events, clock: jwkscache.NewClock(nil, time.Time{}), file: file, started: c}
+	group, err := jwkscache.NewGroup(jwkscache.GroupConfig{Clock: g.clock, Journal: events, Report: events.Fetched})
+	if err != nil {
+		return nil, err
+	}
+	g.group = group
+	next, err := g.prepare(c)
+	if err != nil {
+		return nil, err
+	}
+	if g.authz, err = authz.New(g.serving(next)); err != nil {
+		return nil, err
+	}
+	g.readiness = admin.NewReadiness(g.issuers)
+	return g, g.adopt(next)
+}
+
+// prepared is a configuration that could be put into force.
+type prepared struct {
+	inForce
+	plan     *jwkscache.Plan
+	verifier *verify.Verifier
+}
+
+func (g *guard) prepare(c *config.Config) (*prepared, error) {
+	plan, err := g.group.Plan(cacheConfigs(c))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.File, err)
+	}
+	p := &prepared{inForce: inForce{config: c, caches: map[string]*jwkscache.Cache{}}, plan: plan}
+	for _, i := range c.Issuers {
+		p.caches[i.Issuer] = plan.Cache(i.Issuer)
+	}
+	if p.verifier, err = newVerifier(c, func(iss string) verify.Keys { return plan.Cache(iss) }); err != nil {
+		return nil, err
+	}
+	// Policies can also be at odds in what they do to headers, which a server finds.
+	if _, err = authz.New(g.serving(p)); err != nil {
+		return nil, fmt.Errorf("%s: %w", c.File, err)
+	}
+	return p, nil
+}
+
+// serving is how the gRPC side serves a configuration.
+func (g *guard) serving(p *prepared) authz.Config {
+	return authz.Config{
+		Decider: p.verifier, Now: g.clock.Now, Refresher: g, Observer: g.events,
+		OnPanic: func(value any, stack []byte) { logPanic(g.log, value, stack) },
+	}
+}
+
+// adopt puts a configuration into force: keys first, so that no request meets new
+// policies before the orders about keys that came with them.
+func (g *guard) adopt(p *prepared) error {
+	g.group.Adopt(p.plan)
+	if err := g.authz.Swap(p.verifier); err != nil {
+		return err
+	}
+	g.current.Store(&p.inForce)
+	return nil
+}
+
+// Refresh has an issuer's keys fetched, for the gRPC side.
+func (g *guard) Refresh(ctx context.Context, issuer *verify.Issuer, wait time.Duration) bool {
+	cache, ok := issuer.Keys.(*jwkscache.Cache)
+	return ok && cache.Refresh(ctx, wait)
+}
+
+// issuers is the present state of all issuers, for readiness.
+func (g *guard) issuers() []admin.Issuer {
+	current := g.current.Load()
+	now := g.clock.Now()
+	all := make([]admin.Issuer, 0, len(current.config.Issuers))
+	for _, i := range current.config.Issuers {
+		cache := current.caches[i.Issuer]
+		set, status := cache.Set(), cache.Status()
+		out := admin.Issuer{Issuer: i.Name, Usable: set.Usable(now), UsableOnce: status.Usable, Optional: i.Optional}
+		if !status.LastSuccess.IsZero() {
+			out.LastSuccess = &status.LastSuccess
+		}
+		if !out.Usable {
+			out.Reason = unusable(set, status.LastError, now)
+		}
+		all = append(all, out)
+	}
+	return all
+}
+
+// KeySets is what the admin API shows.
+func (g *guard) KeySets() ([]admin.IssuerKeys, keyset.Instant) {
+	current := g.current.Load()
+	all := make([]admin.IssuerKeys, 0, len(current.config.Issuers))
+	for _, i := range current.config.Issuers {
+		all = append(all, admin.IssuerKeys{Issuer: i.Name, Set: current.caches[i.Issuer].Set()})
+	}
+	return all, g.clock.Now()
+}
+
+// run keeps keys fresh until ctx ends.
+func (g *guard) run(ctx context.Context) error {
+	if err := g.group.Run(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// unusable says why no token of an issuer can be accepted now.
+func unusable(set *keyset.Set, lastError string, now keyset.Instant) string {
+	reason := "no key of it is active"
+	switch {
+	case set.Observed().IsZero():
+		reason = "its keys were never fetched"
+	case set.Stale(now):
+		reason = "its keys were last fetched at " + set.Observed().Wall.Format(time.RFC3339) + ", which is longer ago than max_stale"
+	}
+	if lastError != "" {
+		reason += ": " + lastError
+	}
+	return reason
+}

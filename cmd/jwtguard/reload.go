@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/jwtguard/jwtguard/internal/config"
+)
+
+// reload reads the configuration again and puts it into force. A file that is not
+// valid changes nothing.
+func (g *guard) reload(why string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	next, err := g.load()
+	if err == nil {
+		err = g.adopt(next)
+	}
+	if err != nil {
+		g.log.Error("config_reload_failed", "why", why, "error", err.Error(), "in_force", "the configuration as it was")
+		return
+	}
+	g.log.Info("config_reloaded", "why", why, "issuers", len(next.config.Issuers), "policies", len(next.config.Policies))
+	for _, f := range next.config.Lint() {
+		logFinding(g.log, f)
+	}
+	for _, setting := range fixedSettings(g.started, next.config) {
+		g.log.Warn("config_needs_restart", "setting", setting, "message", "this change takes effect at the next start")
+	}
+}
+
+// load reads the file as far as it could be put into force.
+func (g *guard) load() (*prepared, error) {
+	c, err := g.file.load()
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range g.started.Listen.GRPC {
+		if _, ok := c.Policies[l.Policy]; l.Policy != "" && !ok {
+			return nil, fmt.Errorf("%s: policies: %s is missing, and the listener %s has it until the guard starts again: keep it until then", c.File, l.Policy, l.Address)
+		}
+	}
+	return g.prepare(c)
+}
+
+// fixedSettings names the settings that differ but are read at start alone.
+func fixedSettings(a, b *config.Config) []string {
+	var names []string
+	for _, s := range [...]struct {
+		name string
+		a, b any
+	}{
+		{"guard", a.Guard, b.Guard},
+		{"listen.grpc", a.Listen.GRPC, b.Listen.GRPC},
+		{"listen.socket_mode", a.Listen.SocketMode, b.Listen.SocketMode},
+		{"listen.admin", a.Listen.Admin, b.Listen.Admin},
+		{"listen.metrics", a.Listen.Metrics, b.Listen.Metrics},
+		{"listen.tls", a.Listen.TLS, b.Listen.TLS},
+		{"listen.drain", a.Listen.Drain, b.Listen.Drain},
+		{"state_dir", a.StateDir, b.StateDir},
+		{"ledger", a.Ledger, b.Ledger},
+		{"token_cache", a.TokenCache, b.TokenCache},
+		{"admin", a.Admin, b.Admin},
+	} {
+		if !reflect.DeepEqual(s.a, s.b) {
+			names = append(names, s.name)
+		}
+	}
+	return names
+}
+
+// watchTick is how often the configuration file is looked at. A change counts
+// once two looks agree about it, and so within a second.
+const watchTick = 400 * time.Millisecond
+
+// watch reloads when the file changes, until ctx ends. What one look finds may be
+// half of a file that is being written, or the gap before it is replaced.
+func (g *guard) watch(ctx context.Context) {
+	ticker := time.NewTicker(watchTick)
+	defer ticker.Stop()
+	path := g.file.path
+	last := look(path)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		now := look(path)
+		settled := now == last
+		last = now
+		if settled && g.differs(now) {
+			g.reload("the file changed")
+		}
+	}
+}
+
+// differs tells whether the file is another one than the one that was last read,
+// well or not.
+func (g *guard) differs(now sight) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.file.read != now
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+const serveUsage = `Usage: jwtguard serve -c FILE [--log-format text|json] [--log-level LEVEL]
+
+Answers Envoy's external-authorization calls until SIGTERM or SIGINT. Then it is
+not ready any more, goes on answering for listen.drain, finishes what is under
+way, and exits with 0. A second signal ends it at once.
+
+The configuration is read again on SIGHUP and when the file changes. A file that
+is not valid changes nothing; the log says what is wrong with it. What belongs to
+the listeners and to the state directory takes effect at the next start.
+
+  -c FILE               the configuration
+  --log-format FORMAT   text (default) or json, on standard error
+  --log-level LEVEL     debug, info (default), warn or error
+
+Exit status: 0 stopped by a signal; 1 a listener broke; 2 wrong usage, or the
+configuration cannot be read or used, a port is taken, a file is unreadable.
+`
+
+func runServe(args []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	path := flags.String("c", "", "")
+	var lf logFlags
+	lf.register(flags)
+	refuse := func(complaint string) int {
+		fmt.Fprintf(stderr, "jwtguard serve: %s\n\n%s", complaint, serveUsage)
+		return exitUsage
+	}
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(stdout, serveUsage)
+		return exitDone
+	case err != nil:
+		return refuse(err.Error())
+	case flags.NArg() > 0:
+		return refuse(fmt.Sprintf("unexpected argument %q", flags.Arg(0)))
+	case *path == "":
+		return refuse("no configuration given: add -c FILE")
+	}
+	log, err := lf.logger(stderr)
+	if err != nil {
+		return refuse(err.Error())
+	}
+	// Before anything is opened: the default for SIGHUP is to end the process.
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	defer signal.Stop(signals)
+
+	s, err := newService(*path, log)
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return exitUsage
+	}
+	if err := s.run(signals); err != nil {
+		log.Error("stopped", "error", err)
+		return exitNo
+	}
+	return exitDone
+}

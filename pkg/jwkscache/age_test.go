@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jwtguard/jwtguard/internal/devissuer"
 	"github.com/jwtguard/jwtguard/pkg/keyset"
 )
 
@@ -12,9 +13,13 @@ import (
 func TestAgeDatesTheObservation(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		idp := newIssuer("idp.test", "a", "b")
+		slow := devissuer.HeaderFault("Age", "600")
+		slow.Delay = 2 * time.Second
+		idp.FailNext(devissuer.JWKSPath, slow)
 		idp.SetHeader("Age", "600")
 		c := w.adopt(configOf(idp))
 		r := w.next(idp, time.Second)
+		pass(3 * time.Second)
 		if got := c.Set().Observed(); !got.Life.Equal(r.At.Add(-10*time.Minute)) || !got.Wall.Equal(r.At.Add(-10*time.Minute)) {
 			t.Errorf("observed %v, asked at %s with an age of ten minutes", got, r.At)
 		}
@@ -32,6 +37,7 @@ func TestAgeDatesTheObservation(t *testing.T) {
 func TestOldCopyTellsNothing(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		idp := newIssuer("idp.test", "a", "b")
+		idp.PublishJWK(devissuer.JWK{"kty": "AKP", "kid": "pq"})
 		c := w.adopt(configOf(idp))
 		pass(time.Second)
 		w.events()
@@ -46,8 +52,8 @@ func TestOldCopyTellsNothing(t *testing.T) {
 			t.Error("the set grew younger by an old copy")
 		}
 		for _, f := range w.reports() {
-			if f.Err != nil {
-				t.Error(f.Err)
+			if f.Err != nil || f.Keys != 2 || len(f.Skipped) > 0 {
+				t.Errorf("%d keys, skipped %v, %v", f.Keys, f.Skipped, f.Err)
 			}
 		}
 		// "Not modified" about the old copy, of now, makes it the present one.

@@ -231,6 +231,7 @@ func TestOneFetchForTwoCausesGoesPastCaches(t *testing.T) {
 	s.begin(now)
 	s.regular = now.Add(9 * time.Second)
 	s.want(CauseConfirm, now.Add(9500*time.Millisecond))
+	s.want(CauseConfirm, now.Add(time.Minute)) // wanted already, and sooner
 	s.want(CauseUnknownKid, now.Add(time.Hour))
 	at, cause := s.due()
 	if !at.Equal(now.Add(10*time.Second)) || cause != CauseSchedule {

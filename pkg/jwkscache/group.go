@@ -291,8 +291,9 @@ func (g *Group) note(events []keyset.Event) []distrust {
 		if e.Key == nil || e.Key.RevokedAt.IsZero() || e.Key.Thumbprint == "" {
 			continue
 		}
-		if _, known := g.distrusted[e.Key.Thumbprint]; !known {
-			d := distrust{e.Key.Thumbprint, e.Key.Modulus, "revoked under another issuer of this guard"}
+		d := distrust{e.Key.Thumbprint, e.Key.Modulus, "revoked under another issuer of this guard"}
+		// The modulus of a key that was revoked unseen comes to light later.
+		if old, known := g.distrusted[d.thumbprint]; !known || old.modulus == "" && d.modulus != "" {
 			g.distrusted[d.thumbprint] = d
 			fresh = append(fresh, d)
 		}

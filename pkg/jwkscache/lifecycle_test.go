@@ -397,10 +397,15 @@ func TestOrdersOfTheConfiguration(t *testing.T) {
 		reinstate.At = time.Now()
 		revoked := order1(keyset.Reinstate, "a")
 		revoked.At = time.Now()
-		cfg.Orders = []keyset.Order{reinstate, revoked}
+		cfg.Orders = []keyset.Order{retire, reinstate, revoked}
 		w.adopt(cfg)
 		pass(6 * time.Minute)
 		w.wantKeys(c, "a=revoked! b=active c=retired! d=active")
+		w.events()
+		w.adopt(cfg) // reading it again retires and reinstates nothing in turn
+		pass(time.Second)
+		w.wantKeys(c, "a=revoked! b=active c=retired! d=active")
+		w.wantEvents()
 	})
 }
 
@@ -415,6 +420,12 @@ func TestRevokedMaterialIsRefusedUnderEveryIssuer(t *testing.T) {
 		{"order", func(w *world, _ *devissuer.Issuer, cfg Config, others ...Config) {
 			cfg.Orders = []keyset.Order{order1(keyset.Revoke, "a")}
 			w.adopt(append([]Config{cfg}, others...)...)
+			pass(time.Millisecond)
+		}},
+		{"order of an issuer that is new", func(w *world, _ *devissuer.Issuer, cfg Config, others ...Config) {
+			last := configOf(newIssuer("new.test"))
+			last.Orders = []keyset.Order{{Action: keyset.Revoke, Thumbprint: keyOf("a").Thumbprint()}}
+			w.adopt(append([]Config{cfg, last}, others...)...)
 			pass(time.Millisecond)
 		}},
 		{"private key", func(w *world, idp *devissuer.Issuer, _ Config, _ ...Config) {
@@ -444,6 +455,45 @@ func TestRevokedMaterialIsRefusedUnderEveryIssuer(t *testing.T) {
 				w.wantKeys(last, "=revoked! c=active") // it was refused before it had a name
 				if ref, ok := last.Set().Lookup("late"); !ok || ref.State(w.group.clock.Now()) != keyset.Revoked {
 					t.Errorf("late: %v, %v", ref, ok)
+				}
+			})
+		})
+	}
+}
+
+// A key that is revoked before this guard ever saw it crosses issuers once its
+// material is known: by thumbprint, and by modulus, for whoever has one private
+// key of a modulus has them all.
+func TestMaterialThatWasRevokedUnseen(t *testing.T) {
+	rsa := devissuer.SharedKey("rsa", "RS256")
+	exponent := rsa.Renamed("other-exponent").JWK()
+	exponent["e"] = "Aw"
+	for _, tt := range []struct {
+		name   string
+		order  keyset.Order
+		theirs devissuer.JWK
+	}{
+		{"by kid", keyset.Order{Action: keyset.Revoke, Kid: "rsa"}, rsa.Renamed("mine").JWK()},
+		{"by thumbprint, another exponent", keyset.Order{Action: keyset.Revoke, Thumbprint: rsa.Thumbprint()}, exponent},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				one, two := newIssuer("one.test", "b"), newIssuer("two.test", "b")
+				two.PublishJWK(tt.theirs)
+				cfg, other := configOf(one), configOf(two)
+				cfg.Orders = []keyset.Order{tt.order}
+				w.adopt(cfg, other)
+				d := w.group.members[two.URL].Cache
+				pass(time.Second)
+				kid := tt.theirs["kid"].(string)
+				if ref, ok := d.Set().Lookup(kid); !ok || ref.State(w.group.clock.Now()) != keyset.Active {
+					t.Errorf("%s before the key was seen: %v", kid, ok)
+				}
+				one.Publish(rsa)
+				pass(6 * time.Minute)
+				ref, ok := d.Set().Lookup(kid)
+				if !ok || ref.State(w.group.clock.Now()) != keyset.Revoked {
+					t.Errorf("%s: %v", kid, ref.State(w.group.clock.Now()))
 				}
 			})
 		})

@@ -19,7 +19,7 @@ type owner struct {
 	ctx      context.Context
 	source   fetcher
 	slots    chan struct{}   // a fetch takes a place in it
-	asking   int             // counts the sources: a landing of an earlier one is void
+	epoch    int             // counts the sources: a landing of an earlier one is void
 	document keyset.Document // of the last observation, for "not modified"
 	landed   chan landing    // holds one: the fetch under way
 	airborne bool
@@ -28,7 +28,7 @@ type owner struct {
 
 // landing is a fetch that has come back.
 type landing struct {
-	asking int // a changed configuration has another source by now
+	epoch  int // a changed configuration has another source by now
 	cause  Cause
 	start  keyset.Instant
 	took   time.Duration
@@ -51,7 +51,6 @@ func (c *Cache) run(ctx context.Context, source fetcher) {
 	for {
 		select {
 		case <-ctx.Done():
-			o.abandon()
 			if o.airborne {
 				<-o.landed
 			}
@@ -80,7 +79,7 @@ func (c *Cache) run(ctx context.Context, source fetcher) {
 // configuration need not wait for servers that hang.
 func (o *owner) ask(source fetcher) {
 	o.source, o.slots = source, o.group.slots
-	o.asking++
+	o.epoch++
 	if !remote(source) {
 		o.slots = make(chan struct{}, 1)
 	}
@@ -127,7 +126,7 @@ func (o *owner) launch() {
 	ctx, cancel := context.WithCancel(o.ctx)
 	o.abandon = cancel
 	source, slots, clock := o.source, o.slots, o.group.clock
-	l := landing{asking: o.asking, cause: cause, start: clock.Now()}
+	l := landing{epoch: o.epoch, cause: cause, start: clock.Now()}
 	go func() {
 		defer cancel()
 		l.answer, l.doc, l.err = fetchDocument(ctx, source, fresh)
@@ -165,7 +164,7 @@ func fetchDocument(ctx context.Context, source fetcher, fresh bool) (a answer, d
 func (o *owner) land(l landing) {
 	o.airborne = false
 	o.abandon()
-	if l.asking != o.asking {
+	if l.epoch != o.epoch {
 		o.flight.land(false) // it was asked under another configuration
 		return
 	}

@@ -94,8 +94,8 @@ func (s *schedule) due() (time.Time, Cause) {
 	return at, cause
 }
 
-// begin notes that a fetch starts. It serves every cause that is due; fresh tells
-// whether one of them needs an answer past all HTTP caches.
+// begin notes that a fetch starts. It serves every cause that is due. If anything
+// but the interval is, the answer must come past all HTTP caches.
 func (s *schedule) begin(now time.Time) (fresh bool) {
 	s.started = now
 	for c, at := range s.wanted {
@@ -103,7 +103,7 @@ func (s *schedule) begin(now time.Time) (fresh bool) {
 			continue
 		}
 		delete(s.wanted, c)
-		fresh = fresh || c != CauseFile
+		fresh = true
 		if c == CauseUnknownKid {
 			s.searched = now
 		}

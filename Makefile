@@ -1,0 +1,62 @@
+# What a person who changes jwtguard runs. `make` alone lists it.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Without git (a source archive), Go's own build information is all there is.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+LDFLAGS := $(if $(VERSION),-X main.version=$(VERSION))
+
+# Longer than make test takes on two slow cores; a test that hangs says where.
+TEST_TIMEOUT ?= 12m
+# Per fuzz target: short in `make test`, which only asks whether the target
+# and its seeds hold.
+FUZZ_SHORT ?= 5s
+FUZZ_LONG ?= 5m
+
+# The Envoy that e2e, demo and bench start; found or installed on first use.
+ENVOY = ENVOY_BIN="$$(tools/envoy.sh)"
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## bin/jwtguard, static
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/jwtguard ./cmd/jwtguard
+
+.PHONY: test
+test: ## go vet, every test through real Envoy, and a short run of each fuzz target
+	go vet ./...
+	$(ENVOY); export ENVOY_BIN; go test -count=1 -timeout $(TEST_TIMEOUT) -v ./... | tools/testlist.sh
+	tools/fuzz.sh $(FUZZ_SHORT)
+
+.PHONY: race
+race: ## every test with the race detector (slow)
+	$(ENVOY); export ENVOY_BIN; go test -race -count=1 -timeout 30m ./...
+
+.PHONY: lint
+lint: ## gofmt, go vet, staticcheck
+	@unformatted="$$(gofmt -l .)"; \
+	if [[ -n "$$unformatted" ]]; then echo "not formatted (run gofmt -w):"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+	go tool staticcheck ./...
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for FUZZ_LONG (5m)
+	tools/fuzz.sh $(FUZZ_LONG)
+
+.PHONY: bench
+bench: ## throughput and CPU against an ext_authz server that allows everything
+	go build -o bin/bench ./e2e/bench
+	$(ENVOY); export ENVOY_BIN; exec bin/bench
+
+.PHONY: demo
+demo: ## a key rotation through real Envoy, in a minute (KEEP=1 leaves it running)
+	@go build -o bin/demo ./e2e/demo
+	@$(ENVOY); export ENVOY_BIN; KEEP="$(KEEP)" exec bin/demo
+
+.PHONY: clean
+clean: ## remove what was built (the installed Envoy stays: rm -r .tools)
+	rm -rf bin dist

@@ -1,0 +1,192 @@
+package e2e
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jwtguard/jwtguard/e2e/harness"
+	"github.com/jwtguard/jwtguard/internal/devissuer"
+)
+
+// audience is what the guard of a world accepts tokens for.
+const audience = "payments-api"
+
+// A world is all of it: a mesh, an issuer over HTTPS, and the guard.
+type world struct {
+	*mesh
+	issuer *devissuer.Server
+	key    *devissuer.Key // published; ES256
+	guard  *harness.Guard
+
+	binary   string
+	guardDir string // holds the guard's configuration file
+	config   string
+	metrics  string
+}
+
+// A setup says in what a world differs from the usual one.
+type setup struct {
+	// routes are paths to add, with the policy that each of them names.
+	routes map[string]string
+	// policies, issuers, keys and listen are YAML to go below policies:, below
+	// issuers:, into the usual issuer's keys: and below listen:, without
+	// indentation.
+	policies, issuers, keys, listen string
+	// tcp has Envoy reach the guard over TCP.
+	tcp bool
+	// edit changes Envoy's configuration.
+	edit func(string) string
+}
+
+// newWorld starts a world until the test ends, and waits until it is ready.
+func newWorld(t testing.TB, s setup) *world {
+	t.Helper()
+	envoyBinary(t) // no use in building the guard if there is none
+	w := &world{binary: guardBinary(t), guardDir: tempDir(t), key: devissuer.SharedKey("2026-11", "ES256")}
+	var err error
+	if w.issuer, err = devissuer.Start(devissuer.NewCA()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.issuer.Close() })
+	w.issuer.Publish(w.key)
+
+	var places harness.Places
+	if s.tcp {
+		places.GuardTCP = freePort(t)
+	}
+	w.mesh = newMesh(t, places, func(config string) string {
+		for path, policy := range s.routes {
+			config = addRoute(t, config, path, policy)
+		}
+		if s.edit != nil {
+			config = s.edit(config)
+		}
+		return config
+	})
+	ca := filepath.Join(w.dir, "ca.pem")
+	if err := w.issuer.CA.WriteFile(ca); err != nil {
+		t.Fatal(err)
+	}
+	listen := "unix://" + w.socket
+	if s.tcp {
+		listen = places.GuardTCP
+	}
+	w.metrics = freePort(t)
+	w.config = fmt.Sprintf(`
+guard: e2e
+listen:
+  grpc: %s
+  admin: unix://%s
+  metrics: %s
+  drain: 1s
+%s
+issuers:
+  - name: corp
+    issuer: %s
+    audiences: [%s]
+    algorithms: [RS256, PS256, ES256, EdDSA]
+    max_lifetime: 1h
+    clock_skew: 1s
+    jwks:
+      ca_file: %s
+      interval: 1s
+      unknown_kid_cooldown: 1s
+    keys:
+      removal_confirm: 1s
+%s
+%s
+policies:
+%s
+`, listen, filepath.Join(w.dir, "admin.sock"), w.metrics, indent(2, s.listen), w.issuer.URL, audience, ca,
+		indent(6, s.keys), indent(2, s.issuers), indent(2, s.policies+usualPolicies))
+	w.startGuard()
+	t.Cleanup(func() {
+		if err := w.guard.Stop(); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			t.Logf("jwtguard said:\n%s", w.guard.Stderr)
+		}
+	})
+	return w
+}
+
+// usualPolicies are the two that deploy/envoy/envoy.yaml names.
+const usualPolicies = `
+default:
+  issuers: [corp]
+  realm: e2e
+  claim_headers:
+    - { claim: sub, header: x-jwt-sub }
+payments:
+  issuers: [corp]
+  realm: e2e
+  required_scopes: [payments]
+  claim_headers:
+    - { claim: sub, header: x-jwt-sub }
+    - { claim: scope, header: x-jwt-scope }
+`
+
+// startGuard starts the guard, again if it ran before, and waits until it is
+// ready.
+func (w *world) startGuard() {
+	w.t.Helper()
+	var err error
+	if w.guard, err = harness.StartGuard(stepContext(w.t), w.binary, w.guardDir, w.config, w.metrics); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// claims are those of a good token, with more laid over them.
+func (w *world) claims(more devissuer.Claims) devissuer.Claims {
+	return devissuer.StandardClaims(w.issuer.URL, audience, 10*time.Minute).With(more)
+}
+
+// token is a good token, but for what more claims make of it.
+func (w *world) token(more devissuer.Claims) string {
+	return w.key.Token(w.claims(more))
+}
+
+// addRoute adds a route for a path, which names a policy, before the last one
+// of the shipped configuration.
+func addRoute(t testing.TB, config, path, policy string) string {
+	t.Helper()
+	const last = "              - match: { prefix: / }\n"
+	route := fmt.Sprintf(`              - match: { path_separated_prefix: %s }
+                route: { cluster: upstream }
+                typed_per_filter_config:
+                  envoy.filters.http.ext_authz:
+                    "@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute
+                    check_settings: { context_extensions: { jwtguard.policy: %s } }
+`, path, policy)
+	return replaceOnce(t, config, last, route+last)
+}
+
+func replaceOnce(t testing.TB, config, from, to string) string {
+	t.Helper()
+	config, err := harness.ReplaceOnce(config, from, to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return config
+}
+
+func freePort(t testing.TB) string {
+	t.Helper()
+	address, err := harness.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address
+}
+
+func indent(n int, yaml string) string {
+	var b strings.Builder
+	for line := range strings.Lines(strings.TrimSpace(yaml)) {
+		b.WriteString(strings.Repeat(" ", n) + line)
+	}
+	return b.String()
+}

@@ -20,10 +20,6 @@ import (
 // bare is the signature check alone, by crypto/* on one thread: no server of any
 // kind can do with less.
 func bare(key *devissuer.Key, tokens []string, length time.Duration) (measurement, error) {
-	type signed struct {
-		digest    [sha256.Size]byte
-		signature []byte
-	}
 	inputs := make([]string, len(tokens))
 	signatures := make([][]byte, len(tokens))
 	for i, t := range tokens {

@@ -117,8 +117,10 @@ func TestSecondWriteWithinTheClockStepIsNoticed(t *testing.T) {
 	date(t, path, now)
 	f := mustFetcher(t, Source{File: path}).(*fileSource)
 	fetchOK(t, f, false)
-	if f.changed() || f.changed() {
-		t.Error("changed, and nothing happened")
+	for range 2 { // asking does not change the answer
+		if f.changed() {
+			t.Error("changed, and nothing happened")
+		}
 	}
 	put(t, path, `{"keys":[2]}`)
 	date(t, path, now)

@@ -291,7 +291,7 @@ func (c *crowd) RoundTrip(r *http.Request) (*http.Response, error) {
 // A thousand issuers start at once, and are refreshed without ever asking all of
 // them together.
 func TestThousandIssuers(t *testing.T) {
-	const issuers = 200
+	const issuers = manyIssuers
 	inWorld(t, func(t *testing.T, w *world) {
 		idp := newIssuer("idp.test", "a", "b") // all of them are one server
 		idp.Fail(devissuer.JWKSPath, devissuer.Fault{Delay: 20 * time.Millisecond})
@@ -324,7 +324,7 @@ func TestThousandIssuers(t *testing.T) {
 		if took := time.Since(start); took > 1500*time.Millisecond { // 1000 * 20 ms / 32, and the jitter
 			t.Errorf("usable after %s", took)
 		}
-		if n := transport.most.Load(); n != concurrentFetches {
+		if n := transport.most.Load(); n > concurrentFetches {
 			t.Errorf("%d fetches at once", n)
 		}
 		pass(time.Minute)

@@ -182,8 +182,13 @@ func (d *draft) reinstate(o Order, targets []int) error {
 // trust never crosses issuers, distrust does.
 func (s *Set) Distrust(thumbprint, modulus, reason string, now Instant) (*Set, []Event) {
 	d := s.edit(now)
-	if _, known := d.byThumbprint[thumbprint]; !known && thumbprint != "" && len(d.keys) < MaxRecords {
+	if i, known := d.byThumbprint[thumbprint]; !known && thumbprint != "" && len(d.keys) < MaxRecords {
 		d.add(&Key{Thumbprint: thumbprint, Modulus: modulus})
+	} else if known && modulus != "" && d.keys[i].Modulus == "" {
+		// A key that was revoked unseen: its modulus has come to light since.
+		d.change(i).Modulus = modulus
+		d.enter(i)
+		d.tell(i, Event{Type: EventDistrusted})
 	}
 	for _, i := range d.akin(thumbprint, modulus) {
 		if d.revoke(i, reason, "") {

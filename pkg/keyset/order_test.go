@@ -157,7 +157,7 @@ func TestOneKidOfSeveralTakesTheWholeKey(t *testing.T) {
 	s := begin(t, usual).publish("A=m", "B=m", "C").at(5).retire("A", 10).want("A grace, B grace, C active")
 	s.at(15).want("A retired, B retired, C active")
 	s.at(16).publish("B=m", "C").want("A retired, B retired, C active")
-	s = begin(t, usual).publish("A=m", "B=m", "C").revoke("B").want("A revoked, B revoked, C active")
+	begin(t, usual).publish("A=m", "B=m", "C").revoke("B").want("A revoked, B revoked, C active")
 }
 
 func TestKeyCanBeRetiredBeforeItIsSeen(t *testing.T) {
@@ -415,6 +415,14 @@ func TestDistrustRefusesTheMaterialUnderAnyName(t *testing.T) {
 	})
 	t.Run("a modulus to come", func(t *testing.T) {
 		s := distrust(begin(t, usual).publish("B"), "x=other/n")
+		s.at(5).publish("A=a/n", "B").want("A revoked, B active").told(RetiredKeyReturned)
+	})
+	t.Run("a modulus that comes to light later", func(t *testing.T) {
+		l := listed("x=other/n")
+		s := begin(t, usual).publish("B")
+		set, events := s.set.Distrust(l.Thumbprint, "", "revoked elsewhere", s.now)
+		s.take(set, events)
+		distrust(s, "x=other/n")
 		s.at(5).publish("A=a/n", "B").want("A revoked, B active").told(RetiredKeyReturned)
 	})
 	t.Run("a retired key", func(t *testing.T) {

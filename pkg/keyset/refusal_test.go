@@ -154,7 +154,7 @@ func TestPrivateKeyUnderAnothersKidTakesNotThatName(t *testing.T) {
 	doc := document("A")
 	doc.Skipped = []Skipped{private("A=other")}
 	s.at(5).observe(doc, 0).want("A active").told(PrivateKeyPublished)
-	s = begin(t, usual).retire("A", 0).observe(doc, 0).want("A retired")
+	begin(t, usual).retire("A", 0).observe(doc, 0).want("A retired")
 }
 
 func TestNewMaterialUnderAKnownKidIsRefused(t *testing.T) {

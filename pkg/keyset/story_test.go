@@ -16,13 +16,12 @@ import (
 // A key is written KID or KID=MATERIAL or KID=MATERIAL/MODULUS; KID alone is the
 // key whose material is called like it.
 type story struct {
-	t       *testing.T
-	set     *Set
-	now     Instant
-	drift   time.Duration // of the wall clock against lifecycle time
-	events  []Event       // not asked for yet
-	frozen  []frozen
-	lastErr error
+	t      *testing.T
+	set    *Set
+	now    Instant
+	drift  time.Duration // of the wall clock against lifecycle time
+	events []Event       // not asked for yet
+	frozen []frozen
 }
 
 type frozen struct {

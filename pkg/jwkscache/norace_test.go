@@ -1,0 +1,5 @@
+//go:build !race
+
+package jwkscache
+
+const manyIssuers = 1000

@@ -2,7 +2,6 @@ package jwkscache
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,9 +35,6 @@ type Cache struct {
 
 	flight flights
 }
-
-// ErrStopped is the answer to an order when the cache does not run any more.
-var ErrStopped = errors.New("the issuer's cache is stopped")
 
 // Config is the configuration in force; not to be changed.
 func (c *Cache) Config() *Config { return c.cfg.Load() }

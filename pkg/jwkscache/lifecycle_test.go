@@ -548,3 +548,25 @@ func TestReloadWithAnotherGrace(t *testing.T) {
 		})
 	}
 }
+
+// A reload says that it is in force when it is: no request that begins after
+// Adopt meets a key that the plan revoked, whichever issuer lists it.
+func TestOrdersAreInForceWhenAdoptReturns(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		one, two := newIssuer("one.test", "a", "b"), newIssuer("two.test")
+		two.Publish(keyOf("a").Renamed("mine"), keyOf("b"))
+		cfg, other := configOf(one), configOf(two)
+		c := w.adopt(cfg, other)
+		d := w.group.members[two.URL].Cache
+		pass(time.Second)
+
+		cfg.Orders = []keyset.Order{order1(keyset.Revoke, "a")}
+		p, err := w.group.Plan([]Config{cfg, other})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.group.Adopt(p)
+		w.wantKeys(c, "a=revoked! b=active")
+		w.wantKeys(d, "mine=revoked! b=active")
+	})
+}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/jwtguard/jwtguard/internal/admin"
 	"github.com/jwtguard/jwtguard/internal/config"
+	"github.com/jwtguard/jwtguard/pkg/keyset"
 )
 
 const (
@@ -50,10 +51,20 @@ func askGuard(c *config.Config, issuer, kid string, now time.Time) guardView {
 		return guardView{unknown: true, text: "does not know this kid"}
 	case response.StatusCode != http.StatusOK:
 		return guardView{text: fmt.Sprintf("something answers %d at %s: is it a guard?", response.StatusCode, c.Listen.Admin)}
-	case err != nil || k.State == "":
+	case err != nil || !isState(k.State):
 		return guardView{text: fmt.Sprintf("something answers at %s, but not as a guard does", c.Listen.Admin)}
 	}
 	return guardView{state: k.State, text: "has the key as " + k.State + history(k, now)}
+}
+
+// isState tells whether a word is a key's state.
+func isState(word string) bool {
+	for s := keyset.Pending; s <= keyset.Revoked; s++ {
+		if s.String() == word {
+			return true
+		}
+	}
+	return false
 }
 
 // adminGet sends one GET to the admin listener of a guard.

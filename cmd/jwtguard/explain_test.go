@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -313,7 +314,7 @@ func TestExplainNeverPassesOnWhatATerminalObeys(t *testing.T) {
 	w.must(err)
 	// What answers there may be anybody.
 	other := &http.Server{Handler: http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(rw, `{"state": %q, "reason": %q}`, "active\u202e\u009b", evil)
+		json.NewEncoder(rw).Encode(map[string]string{"state": "active", "reason": evil})
 	})}
 	defer other.Close()
 	go other.Serve(listener)
@@ -446,6 +447,7 @@ func TestExplainKnowsAGuardFromAnotherServer(t *testing.T) {
 	}{
 		{200, "<html>", "not as a guard does"},
 		{200, "{}", "not as a guard does"},
+		{200, `{"state":"active\u001b[2J\nREFUSED"}`, "not as a guard does"},
 		{200, `{"state":"` + strings.Repeat("x", 1<<20), "not as a guard does"},
 		{302, "", "answers 302"},
 		{404, "<html>", "answers 404"},

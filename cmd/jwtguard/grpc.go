@@ -36,15 +36,16 @@ func (s *service) newGRPC(l config.GRPC) *grpc.Server {
 	return server
 }
 
-// followReadiness tells grpc.health.v1 when the guard is ready, and closes ready.
-func (s *service) followReadiness(ctx context.Context, ready chan<- struct{}) {
+// followReadiness tells grpc.health.v1 when the guard is ready, and then has the
+// listeners answer.
+func (s *service) followReadiness(ctx context.Context, answer func()) {
 	ticker := time.NewTicker(readyTick)
 	defer ticker.Stop()
 	for {
 		if s.guard.readiness.Ready() {
 			s.health.SetServingStatus("", grpc_health_v1.HealthCheckResponse_SERVING)
 			s.log.Info("ready")
-			close(ready)
+			answer()
 			return
 		}
 		select {

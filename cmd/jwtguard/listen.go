@@ -50,8 +50,8 @@ func (l *listener) at() string {
 	return l.Addr().String()
 }
 
-// bind binds a unix socket under a temporary name. The socket is not unlinked at
-// close: by then the name may be the successor's.
+// bind binds a unix socket under a temporary name. That is also what net unlinks
+// at close: the name in place may be a successor's by then.
 func (l *listener) bind(mode fs.FileMode) error {
 	path := l.address.Addr
 	switch info, err := os.Lstat(path); {
@@ -67,7 +67,6 @@ func (l *listener) bind(mode fs.FileMode) error {
 	if err != nil {
 		return fmt.Errorf("%w; does the folder exist, and may this user write to it?", cause(err))
 	}
-	bound.SetUnlinkOnClose(false)
 	l.Listener, l.temporary = bound, temporary
 	if err := os.Chmod(temporary, mode); err != nil {
 		l.Close()
@@ -87,15 +86,6 @@ func (l *listener) place() error {
 	}
 	l.temporary = ""
 	return nil
-}
-
-// Close stops listening. A socket that never came into its place leaves nothing
-// behind.
-func (l *listener) Close() error {
-	if l.temporary != "" {
-		os.Remove(l.temporary)
-	}
-	return l.Listener.Close()
 }
 
 // remedy says what to do about a TCP address that cannot be bound.

@@ -137,19 +137,14 @@ func (s *service) run(signals <-chan os.Signal) error {
 	defer stop()
 	var running sync.WaitGroup
 	running.Go(func() { _ = s.guard.run(background) }) // it ends with background alone
-	ready := make(chan struct{})
-	running.Go(func() { s.followReadiness(background, ready) })
+	waiting, answer := context.WithTimeout(background, firstKeysWithin)
+	running.Go(func() { s.followReadiness(background, answer) })
 	running.Go(func() { s.guard.watch(background) })
 
 	broken := make(chan error, len(s.grpc)+len(s.http))
-	patience, done := context.WithTimeout(background, firstKeysWithin)
-	defer done()
 	for _, g := range s.grpc {
 		running.Go(func() {
-			select {
-			case <-ready:
-			case <-patience.Done():
-			}
+			<-waiting.Done()
 			if err := g.server.Serve(g.listener); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
 				broken <- fmt.Errorf("%s: %w", g.listener, err)
 			}
@@ -162,7 +157,7 @@ func (s *service) run(signals <-chan os.Signal) error {
 			}
 		})
 	}
-	err := s.wait(signals, broken)
+	err := s.wait(signals, broken, answer)
 	stop()
 	running.Wait()
 	s.log.Info("stopped")

@@ -181,8 +181,9 @@ func TestFirstChecksWaitNoLongerThanEnvoyDoes(t *testing.T) {
 	start := time.Now()
 	g := w.start(strings.Replace(w.config(), "ca_file:", "unknown_kid_wait: 0s, ca_file:", 1))
 	g.envoy().gets(w.token(), "keys_unavailable")
-	if took := time.Since(start); took < firstKeysWithin || took > firstKeysWithin+time.Second {
-		t.Errorf("it took %v, want a little over %v", took, firstKeysWithin)
+	const envoyWaits = 2 * time.Second // in deploy/envoy/envoy.yaml
+	if took := time.Since(start); took < time.Second || took > envoyWaits {
+		t.Errorf("it took %v", took)
 	}
 }
 

@@ -12,7 +12,8 @@ import (
 const finishWithin = 5 * time.Second
 
 // wait is the life of the service: it returns when everything is shut down.
-func (s *service) wait(signals <-chan os.Signal, broken <-chan error) (failure error) {
+// answer ends the wait for the first keys: a drain has no use for it.
+func (s *service) wait(signals <-chan os.Signal, broken <-chan error, answer func()) (failure error) {
 	defer s.shutDown()
 	for {
 		select {
@@ -22,6 +23,7 @@ func (s *service) wait(signals <-chan os.Signal, broken <-chan error) (failure e
 				continue
 			}
 			s.log.Info("stopping", "signal", sig.String(), "drain", s.config.Listen.Drain)
+			answer()
 			if s.drain(signals) {
 				s.finish(signals)
 			}

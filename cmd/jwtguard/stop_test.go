@@ -94,6 +94,22 @@ func TestStopBeforeItIsReady(t *testing.T) {
 	g.must(g.stop())
 }
 
+// A guard that is told to stop as it becomes ready, or before, answers whoever
+// was sent to it.
+func TestDrainBeforeItIsReadyAnswers(t *testing.T) {
+	w := newWorld(t)
+	w.issuer.Fail(devissuer.JWKSPath, devissuer.Fault{Delay: time.Hour})
+	g := w.start(strings.NewReplacer("drain: 10ms", "drain: 1m", "ca_file:", "unknown_kid_wait: 0s, ca_file:").Replace(w.config()))
+	start := time.Now()
+	g.signals <- syscall.SIGTERM
+	g.envoy().gets(w.token(), "keys_unavailable")
+	if took := time.Since(start); took > firstKeysWithin*3/4 {
+		t.Errorf("it took %v", took)
+	}
+	g.signals <- syscall.SIGTERM
+	g.must(g.wait())
+}
+
 func TestListenerThatBreaksIsAnError(t *testing.T) {
 	w := newWorld(t)
 	g := w.startReady(w.listen() + "issuers:\n" + w.fixed(""))

@@ -129,7 +129,6 @@ type guardRun struct {
 	log     *harness.Lines
 	signals chan os.Signal
 	done    chan error
-	err     error
 }
 
 // start runs this configuration until the test ends.

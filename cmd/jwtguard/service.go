@@ -140,6 +140,7 @@ func (s *service) run(signals <-chan os.Signal) error {
 	waiting, answer := context.WithTimeout(background, firstKeysWithin)
 	running.Go(func() { s.followReadiness(background, answer) })
 	running.Go(func() { s.guard.watch(background) })
+	running.Go(func() { keepHeapFloor(background) })
 
 	broken := make(chan error, len(s.grpc)+len(s.http))
 	for _, g := range s.grpc {

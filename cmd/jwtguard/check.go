@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/url"
 	"strings"
 	"text/tabwriter"
@@ -58,6 +59,11 @@ func runCheck(args []string, stdout, stderr io.Writer) int {
 		return usage("--max-age must be between 0 and " + config.Span(checkMaxAge))
 	}
 	c, err := config.Load(*file)
+	if err == nil {
+		// What only the parts themselves can judge, such as keys that stand in
+		// the file. A guard that is made starts nothing.
+		_, err = newGuard(&configFile{path: *file}, c, slog.New(slog.DiscardHandler))
+	}
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return exitUsage

@@ -60,7 +60,7 @@ A cache in front of the JWKS adds its max-age to every window: 0 was assumed; gi
 const several = `issuers:
   - {name: short, issuer: "https://issuer.example.com", audiences: [a], max_lifetime: 1h, keys: {grace: 30m, overlap: 10m}}
   - {name: open, issuer: b, audiences: [a], jwks: {uri: "https://keys.example.com/jwks?secret=x"}}
-  - {name: fixed, issuer: c, audiences: [a], max_lifetime: 5m, jwks: {inline: {keys: []}}}
+  - {name: fixed, issuer: c, audiences: [a], max_lifetime: 5m, jwks: {inline: {keys: [{kty: OKP, crv: Ed25519, kid: one, x: 11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo}]}}}
   - {name: mounted, issuer: d, audiences: [a], max_lifetime: 5m, jwks: {file: /etc/jwks.json, interval: 1m}}
 policies: {default: {issuers: ["*"]}, other: {issuers: [short]}}
 `
@@ -177,6 +177,22 @@ FILE:3:17: issuers[0].clock_skew: has no unit: write 60s (seconds), 60m or 60h
 		if status != 2 || stdout != "" {
 			t.Errorf("status %d, stdout %q", status, stdout)
 		}
+	}
+}
+
+// What serve would refuse, check refuses.
+func TestCheckLooksAtInlineKeys(t *testing.T) {
+	status, stdout, stderr := check(t, `issuers:
+  - issuer: https://issuer.example.com
+    audiences: [api]
+    jwks: { inline: { keys: [{ kty: oct, kid: secret, k: AA }] } }
+`)
+	want := "FILE: issuers: issuer.example.com: jwks.inline: the key with kid \"secret\" cannot be used: symmetric\n"
+	if diff := cmp.Diff(want, stderr); diff != "" {
+		t.Error(diff)
+	}
+	if status != exitUsage || stdout != "" {
+		t.Errorf("status %d, stdout %q", status, stdout)
 	}
 }
 

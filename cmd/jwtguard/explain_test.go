@@ -86,8 +86,7 @@ policy default, issuer corp, judged at 2026-11-01T12:00:00Z
   ok    10    times and audience                   exp 2026-11-01T12:30:00Z (in 30m0s), iat
                                                    2026-11-01T11:59:00Z, lifetime 31m0s, aud ["api"]
   ok    11    issued before the withdrawal         the key is not in grace: does not apply
-  ok    12    proof of possession, scopes, claims  no cnf; 0 scopes and 0 claims required by the policy are
-                                                   there
+  ok    12    proof of possession, scopes, claims  no cnf; the policy requires no scopes or claims
 
 key            kid "2026-11", thumbprint THUMBPRINT, active
 issuer's JWKS  lists 2 keys: "2026-11", "2026-12"; not used: "symmetric" (symmetric)

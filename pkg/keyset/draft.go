@@ -23,8 +23,10 @@ func (s *Set) edit(now Instant) *draft {
 }
 
 // done is the finished set. The draft must not be used any more.
-func (d *draft) done() *Set { set := d.Set // not a part of the draft, which would live as long
-	return &set }
+func (d *draft) done() *Set {
+	set := d.Set // not a part of the draft, which would live as long
+	return &set
+}
 
 // change is the record i, to be changed.
 func (d *draft) change(i int) *Key {

@@ -112,5 +112,8 @@ func (j *judge) tellGrace() string {
 }
 
 func (j *judge) tellPolicy() string {
-	return fmt.Sprintf("no cnf; %d scopes and %d claims required by the policy are there", len(j.RequiredScopes), len(j.claims))
+	if len(j.RequiredScopes)+len(j.claims) == 0 {
+		return "no cnf; the policy requires no scopes or claims"
+	}
+	return fmt.Sprintf("no cnf; has the %d scopes and %d claims that the policy requires", len(j.RequiredScopes), len(j.claims))
 }

@@ -181,7 +181,7 @@ func TestExplainNotes(t *testing.T) {
 		"ES256 signature is valid",
 		`exp 2026-11-23T12:30:00Z (in 30m0s), iat 2026-11-23T11:30:00Z, lifetime 1h0m0s, aud ["api"]`,
 		"iat 2026-11-23T11:30:00Z is before the withdrawal at 2026-11-23T11:50:00Z",
-		"no cnf; 1 scopes and 1 claims required by the policy are there",
+		"no cnf; has the 1 scopes and 1 claims that the policy requires",
 	}
 	if diff := cmp.Diff(want, notes); diff != "" {
 		t.Error(diff)

@@ -14,7 +14,14 @@ import (
 const emptyName = "empty server"
 
 func guardName(alg string, issuers int) string {
-	return fmt.Sprintf("jwtguard, cold %s, %d issuers", alg, issuers)
+	return fmt.Sprintf("jwtguard, cold %s, %s", alg, countIssuers(issuers))
+}
+
+func countIssuers(n int) string {
+	if n == 1 {
+		return "1 issuer"
+	}
+	return fmt.Sprintf("%d issuers", n)
 }
 
 // spread is the least, the median and the most of a figure over the rounds.
@@ -65,7 +72,7 @@ func (w *world) print(out io.Writer, rounds int, length time.Duration) {
 	}
 	fmt.Fprintln(out, "\nResident memory, idle:")
 	for _, m := range w.memory {
-		fmt.Fprintf(out, "  %d issuers of %d keys: %.1f MiB\n", m.issuers, keysPerIssuer, float64(m.bytes)/(1<<20))
+		fmt.Fprintf(out, "  %s of %d keys: %.1f MiB\n", countIssuers(m.issuers), keysPerIssuer, float64(m.bytes)/(1<<20))
 	}
 }
 

@@ -164,7 +164,7 @@ func (w *world) addEmpty() error {
 // addGuard starts a guard with so many issuers, reads its idle memory, and adds
 // its candidates.
 func (w *world) addGuard(ctx context.Context, binary string, issuers int) error {
-	say("starting a guard with %d issuers of %d keys", issuers, keysPerIssuer)
+	say("starting a guard with %s of %d keys", countIssuers(issuers), keysPerIssuer)
 	dir := w.file(fmt.Sprintf("guard-%d", issuers))
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err

@@ -43,12 +43,12 @@ func ReadKeys(body []byte) (keyset.Document, error) {
 	}
 
 	var d keyset.Document
-	count := 0
+	count, proofs := 0, maxProofs
 	for v := range keys.elements() {
 		if count++; count > MaxKeys {
 			return keyset.Document{}, faultf(ErrTooLarge, "keys: over %d, at most that many are read", MaxKeys)
 		}
-		key, skipped := readKey(v)
+		key, skipped := readKey(v, &proofs)
 		if skipped.Reason == "" {
 			skipped = list(&d, key)
 		}

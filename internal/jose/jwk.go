@@ -28,8 +28,8 @@ var privateMembers = map[string][]string{
 }
 
 // readKey reads one element of a document's keys. If the key must not be used,
-// the second result says why.
-func readKey(v Value) (keyset.Listed, keyset.Skipped) {
+// the second result says why. proofs is what [proves] may still spend.
+func readKey(v Value, proofs *int) (keyset.Listed, keyset.Skipped) {
 	if v.Kind() != KindObject {
 		return keyset.Listed{}, keyset.Skipped{Reason: keyset.SkipMalformed}
 	}
@@ -54,7 +54,9 @@ func readKey(v Value) (keyset.Listed, keyset.Skipped) {
 			Public: m.public, JWK: m.jwk, NotBefore: notBefore, Expires: expires,
 		}, keyset.Skipped{}
 	case keyset.SkipPrivate:
-		return keyset.Listed{}, keyset.Skipped{Kid: kid, Reason: reason, Thumbprint: m.thumbprint, Modulus: m.modulus}
+		if proves(kty, o, proofs) {
+			return keyset.Listed{}, keyset.Skipped{Kid: kid, Reason: reason, Thumbprint: m.thumbprint, Modulus: m.modulus}
+		}
 	}
 	return keyset.Listed{}, keyset.Skipped{Kid: kid, Reason: reason}
 }

@@ -28,8 +28,9 @@ type Listed struct {
 type Skipped struct {
 	Kid    string // as published; may be empty
 	Reason SkipReason
-	// Thumbprint and Modulus are set for SkipPrivate, so that the key whose
-	// private part everybody can read now is found and revoked.
+	// Thumbprint and Modulus are set for SkipPrivate if the private part proved to
+	// be that of the public one, so that the key with which everybody can sign
+	// now is found and revoked.
 	Thumbprint string
 	Modulus    string
 }

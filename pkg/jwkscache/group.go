@@ -40,7 +40,7 @@ type Group struct {
 	running    sync.WaitGroup
 	members    map[string]*member  // by iss
 	parked     map[string]*Cache   // by iss: stopped, and kept for what they know about keys
-	distrusted map[string]distrust // by thumbprint
+	distrusted map[string]distrust // by thumbprint, and by modulus where there is one
 }
 
 // member is a cache with what runs it.

@@ -452,7 +452,7 @@ func TestRevokedMaterialIsRefusedUnderEveryIssuer(t *testing.T) {
 				w.adopt(cfg, other, configOf(three))
 				pass(time.Second)
 				last := w.group.members[three.URL].Cache
-				w.wantKeys(last, "=revoked! c=active") // it was refused before it had a name
+				w.wantKeys(last, "late=revoked! c=active")
 				if ref, ok := last.Set().Lookup("late"); !ok || ref.State(w.group.clock.Now()) != keyset.Revoked {
 					t.Errorf("late: %v, %v", ref, ok)
 				}

@@ -192,7 +192,8 @@ func (o *owner) land(l landing) {
 		o.succeeded(time.Now(), l.answer)
 		o.status.Store(&status)
 		set, events := o.Set().Observe(o.document, at, now)
-		o.publish(set, events)
+		set, more := refuse(set, o.group.among(o.document.Keys), now) // before anybody sees the set
+		o.publish(set, append(events, more...))
 		report.Keys, report.Skipped = len(o.document.Keys), o.document.Skipped
 		if set.Observed() == at { // else an old copy, which nobody looked at
 			report.Skipped = set.Skipped()

@@ -3,6 +3,8 @@ package jwkscache
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jwtguard/jwtguard/internal/jose"
@@ -129,21 +131,16 @@ func (g *Group) adopt(p *Plan) {
 			delete(g.parked, iss)
 		}
 		set, events := order(set, n.cfg.Orders, now)
-		for _, d := range g.distrusted {
-			var more []keyset.Event
-			set, more = set.Distrust(d.thumbprint, d.modulus, d.reason, now)
-			events = append(events, more...)
-		}
+		set, more := refuse(set, slices.Collect(maps.Values(g.distrusted)), now)
+		events = append(events, more...)
 		n.begin(set, events)
 		revoked = append(revoked, g.note(events)...)
 	}
 	for _, n := range p.members {
-		for _, d := range revoked {
-			if n.existed {
-				n.post(func(o *owner) { o.distrust(d) })
-			} else {
-				n.begin(n.Set().Distrust(d.thumbprint, d.modulus, d.reason, now))
-			}
+		if n.existed {
+			n.post(func(o *owner) { o.distrust(revoked) })
+		} else {
+			n.begin(refuse(n.Set(), revoked, now))
 		}
 		if !n.existed && g.ctx != nil {
 			g.start(n.member)

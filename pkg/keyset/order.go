@@ -35,7 +35,6 @@ type Order struct {
 var (
 	ErrUnknownKey = errors.New("no such key")
 	ErrRevoked    = errors.New("the key is revoked, and a revoked key cannot be reinstated")
-	ErrFull       = errors.New("the issuer has as many key records as it may have")
 )
 
 // Apply carries out an order. A key that was never seen is recorded as out of
@@ -54,9 +53,6 @@ func (s *Set) Apply(o Order, now Instant) (*Set, []Event, error) {
 		return d.finish(s)
 	}
 	if len(targets) == 0 {
-		if len(d.keys) >= MaxRecords {
-			return s, nil, ErrFull
-		}
 		k := &Key{Thumbprint: o.Thumbprint, Modulus: o.Modulus}
 		if o.Kid != "" {
 			k.Aliases = []Alias{{Kid: o.Kid}}
@@ -178,13 +174,16 @@ func (d *draft) reinstate(o Order, targets []int) error {
 	return nil
 }
 
-// Distrust records the material of a key that was revoked under another issuer:
-// trust never crosses issuers, distrust does.
+// Distrust revokes what the set has of the material of a key that was revoked
+// under another issuer: trust never crosses issuers, distrust does. Material that
+// the set does not have leaves no trace in it, so that one issuer cannot fill the
+// records of another; whoever applies a document asks again.
 func (s *Set) Distrust(thumbprint, modulus, reason string, now Instant) (*Set, []Event) {
+	if len(s.akin(thumbprint, modulus)) == 0 {
+		return s, nil
+	}
 	d := s.edit(now)
-	if i, known := d.byThumbprint[thumbprint]; !known && thumbprint != "" && len(d.keys) < MaxRecords {
-		d.add(&Key{Thumbprint: thumbprint, Modulus: modulus})
-	} else if known && modulus != "" && d.keys[i].Modulus == "" {
+	if i, known := d.byThumbprint[thumbprint]; known && modulus != "" && d.keys[i].Modulus == "" {
 		// A key that was revoked unseen: its modulus has come to light since.
 		d.change(i).Modulus = modulus
 		d.enter(i)

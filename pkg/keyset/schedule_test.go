@@ -41,14 +41,15 @@ type world struct {
 	wrong       string
 	frozen      []frozen
 
-	listedAt map[string]time.Time // by thumbprint: the newest document that listed it
-	revoked  map[string]bool      // by thumbprint
-	dead     map[string]bool      // by thumbprint: retired for ever
-	newest   Document
-	closely  bool          // keep the snapshots
-	excused  bool          // the turn was a reinstatement: deadlines may go
-	maxStale time.Duration // the longest that was in force
-	tail     time.Duration // the longest max(grace, removal_confirm)
+	listedAt   map[string]time.Time // by thumbprint: the newest document that listed it
+	revoked    map[string]bool      // by thumbprint
+	distrusted map[string]bool      // of the revoked ones, those that another issuer knows of
+	dead       map[string]bool      // by thumbprint: retired for ever
+	newest     Document
+	closely    bool          // keep the snapshots
+	excused    bool          // the turn was a reinstatement: deadlines may go
+	maxStale   time.Duration // the longest that was in force
+	tail       time.Duration // the longest max(grace, removal_confirm)
 }
 
 // Four of the materials share two moduli.
@@ -60,7 +61,7 @@ var (
 func newWorld(seed uint64) *world {
 	w := &world{
 		Rand: rand.New(rand.NewPCG(seed, 0)), now: instant(0),
-		listedAt: map[string]time.Time{}, revoked: map[string]bool{}, dead: map[string]bool{},
+		listedAt: map[string]time.Time{}, revoked: map[string]bool{}, distrusted: map[string]bool{}, dead: map[string]bool{},
 		closely: seed%10 == 0,
 	}
 	w.before = New(w.params())
@@ -108,6 +109,9 @@ func (w *world) turn() {
 		l := listed("=" + w.material())
 		w.set, _ = w.set.Distrust(l.Thumbprint, l.Modulus, "elsewhere", w.now)
 		w.revoke(l.Thumbprint, l.Modulus)
+		for thumbprint := range w.revoked {
+			w.distrusted[thumbprint] = true
+		}
 		what = "distrust " + l.Thumbprint
 	default:
 		w.set, _ = w.set.Advance(w.now)
@@ -169,6 +173,11 @@ func (w *world) observe() string {
 	if w.closely {
 		if again, _ := w.before.Observe(doc, at, w.now); fingerprint(again) != fingerprint(w.set) {
 			w.wrong = "the same document led to two different sets"
+		}
+	}
+	for _, l := range doc.Keys { // as whoever applies documents does
+		if w.distrusted[l.Thumbprint] {
+			w.set, _ = w.set.Distrust(l.Thumbprint, l.Modulus, "elsewhere", w.now)
 		}
 	}
 	if !old {

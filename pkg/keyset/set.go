@@ -149,8 +149,8 @@ func (s *Set) WithParams(p Params) *Set {
 	d := s.edit(Instant{})
 	d.params = p
 	for i, k := range d.keys {
-		if k.Final {
-			continue
+		if k.Final && k.OrderedUntil.IsZero() {
+			continue // it ended by itself
 		}
 		if !k.LeftAt.IsZero() {
 			d.change(i).bringForward(p, k.LastSeen)

@@ -3,6 +3,8 @@ package jose
 import (
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 )
 
 // The kinds of refusal. An error's own text says in one sentence what is wrong
@@ -29,7 +31,16 @@ func (f *fault) Error() string { return f.text }
 func (f *fault) Unwrap() error { return f.kind }
 
 func faultf(kind error, format string, args ...any) error {
-	return &fault{kind, fmt.Sprintf(format, args...)}
+	return &fault{kind, strings.Map(ascii, fmt.Sprintf(format, args...))}
+}
+
+// ascii replaces what a terminal or a log could take for something else: the JSON
+// reader repeats the character at which it stopped.
+func ascii(r rune) rune {
+	if r < ' ' || r > '~' {
+		return '?'
+	}
+	return r
 }
 
 // maxQuoted is how much of a foreign string an error may repeat: enough to
@@ -39,7 +50,7 @@ const maxQuoted = 32 // bytes
 // quote makes a foreign string fit to stand in an error.
 func quote(s string) string {
 	if len(s) > maxQuoted {
-		return fmt.Sprintf("%q…", s[:maxQuoted])
+		return strconv.QuoteToASCII(s[:maxQuoted]) + "..."
 	}
-	return fmt.Sprintf("%q", s)
+	return strconv.QuoteToASCII(s)
 }

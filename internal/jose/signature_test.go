@@ -102,7 +102,7 @@ func TestVerifySaysWhatDoesNotFit(t *testing.T) {
 		want string
 	}{
 		{"none", rsaKey().Public(), `alg "none": not one of ["RS256" "RS384" "RS512" "PS256" "PS384" "PS512" "ES256" "ES384" "ES512" "EdDSA"]`},
-		{strings.Repeat("A", 99), rsaKey().Public(), `alg "` + strings.Repeat("A", 32) + `"…: not one of ["RS256" "RS384" "RS512" "PS256" "PS384" "PS512" "ES256" "ES384" "ES512" "EdDSA"]`},
+		{strings.Repeat("A", 99), rsaKey().Public(), `alg "` + strings.Repeat("A", 32) + `"...: not one of ["RS256" "RS384" "RS512" "PS256" "PS384" "PS512" "ES256" "ES384" "ES512" "EdDSA"]`},
 		{"ES256", rsaKey().Public(), "alg ES256: does not fit a key of type *rsa.PublicKey"},
 		{"ES256", p384Key().Public(), "alg ES256: does not fit a key of type *ecdsa.PublicKey"},
 		{"RS256", nil, "alg RS256: does not fit a key of type <nil>"},

@@ -57,10 +57,14 @@ func (o *observation) leave(i int) {
 			c.LeftAt = k.Reverted.LeftAt
 			c.GraceFrom = earlier(next.GraceFrom, k.Reverted.LeftAt.Add(2*o.params.Interval))
 			c.GraceUntil = earlier(next.GraceUntil, k.Reverted.GraceUntil)
+			c.Drift = min(next.Drift, k.Reverted.Drift)
 		}
 		o.tell(i, Event{Type: EventLeft})
 	}
 	c.GraceUntil = earlier(c.GraceUntil, k.OrderedUntil)
+	if k.Final {
+		c.Drift = min(c.Drift, k.Drift)
+	}
 }
 
 // leaveNames notes which kids of the record i the document lacks.
@@ -89,6 +93,7 @@ func (o *observation) depart(d Departure, seen time.Time) (Departure, bool) {
 	case d.LeftAt.IsZero():
 		d.LeftAt = o.at
 		d.GraceFrom, d.GraceUntil = o.params.withdrawal(o.at, seen)
+		d.Drift = max(0, o.now.drift())
 		return d, true
 	case !d.Confirmed && o.at.After(d.LeftAt) && !o.at.Before(d.LeftAt.Add(o.params.RemovalConfirm)):
 		d.Confirmed = true

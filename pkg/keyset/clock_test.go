@@ -160,3 +160,35 @@ func TestGraceStartIsTheEarlierOfWithdrawalAndOrder(t *testing.T) {
 	s.retire("B", 10)
 	wantTime(t, "grace start", s.key("B").GraceStart(s.now), minute(10))
 }
+
+// A wall clock that stepped ahead (a machine that booted with a wrong one) does
+// not cut short what begins afterwards: one absence stays one, and a grace has
+// its length. The way back of the clock does not lengthen it.
+func TestGraceAfterAStepAheadHasItsLength(t *testing.T) {
+	for _, back := range []bool{false, true} {
+		s := begin(t, usual).publish("A", "B")
+		s.drift = minutes(360)
+		s.at(5).publish("A", "B").at(10).publish("B").want("A active, B active")
+		if at, ok := s.set.ConfirmAt(s.now); !ok || !at.Equal(minute(11)) {
+			t.Errorf("to be confirmed at %v, %v", at, ok)
+		}
+		s.at(11).publish("B").want("A grace")
+		if back {
+			s.drift = 0
+		}
+		s.at(39).want("A grace").at(40).want("A retired")
+	}
+}
+
+// An order of now has its grace after a step, too; one of the configuration is
+// written in times of the wall clock.
+func TestOrderedGraceAfterAStepAheadHasItsLength(t *testing.T) {
+	s := begin(t, usual).publish("A", "B")
+	s.drift = minutes(360)
+	s.at(5).publish("A", "B").retire("A", 10).want("A grace, B active")
+	s.at(14).want("A grace").at(15).want("A retired")
+	s = begin(t, usual).publish("A", "B")
+	s.drift = minutes(360)
+	s.at(5).publish("A", "B").order(Order{Action: Retire, Kid: "A", At: minute(365), Grace: minutes(10)}).want("A grace")
+	s.at(14).want("A grace").at(15).want("A retired")
+}

@@ -31,6 +31,15 @@ func (i Instant) reached(t time.Time) bool {
 	return !i.Wall.Before(t) && !i.Life.Before(t)
 }
 
+// drift is how far the wall clock is ahead of lifecycle time.
+func (i Instant) drift() time.Duration { return i.Wall.Sub(i.Life) }
+
+// without is the instant as the wall clock would tell it had it not been ahead by
+// drift already when a deadline was made. What it has stepped since still counts.
+func (i Instant) without(drift time.Duration) Instant {
+	return Instant{Wall: i.Wall.Add(-drift), Life: i.Life}
+}
+
 // age is how long ago o was, on the clock that makes it longer.
 func (i Instant) age(o Instant) time.Duration {
 	return max(i.Wall.Sub(o.Wall), i.Life.Sub(o.Life))

@@ -59,11 +59,16 @@ type Departure struct {
 	GraceFrom  time.Time // when the withdrawal counts even if nothing confirms it
 	GraceUntil time.Time // end of the recipient-usage period (NIST SP 800-57); of a key also the end of an ordered grace
 	Confirmed  bool      // a second observation lacked it
+
+	// Drift is how far the wall clock was ahead of lifecycle time when it began, if
+	// it was.
+	// A clock that had stepped ahead before would else cut every grace short.
+	Drift time.Duration
 }
 
 // withdrawn tells whether the absence counts.
 func (d Departure) withdrawn(now Instant) bool {
-	return !d.LeftAt.IsZero() && (d.Confirmed || now.passed(d.GraceFrom))
+	return !d.LeftAt.IsZero() && (d.Confirmed || now.without(d.Drift).passed(d.GraceFrom))
 }
 
 // state is what the departure alone makes of something that was active.
@@ -71,7 +76,7 @@ func (d Departure) state(now Instant) State {
 	switch {
 	case !d.withdrawn(now):
 		return Active
-	case now.passed(d.GraceUntil):
+	case now.without(d.Drift).passed(d.GraceUntil):
 		return Retired
 	}
 	return Grace
@@ -95,7 +100,7 @@ func (k *Key) State(now Instant) State {
 	state := k.Departure.state(now)
 	if k.ordered(now) {
 		state = Grace
-		if k.GraceUntil.IsZero() || now.passed(k.GraceUntil) {
+		if k.GraceUntil.IsZero() || now.without(k.Drift).passed(k.GraceUntil) {
 			state = Retired
 		}
 	}

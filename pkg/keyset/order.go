@@ -132,6 +132,14 @@ func (d *draft) withdraw(i int, o Order) {
 		c.Final, c.Reinstated, c.Reason, c.Actor = true, false, o.Reason, o.Actor
 		c.RetiredAt, c.OrderedUntil = earlier(k.RetiredAt, at), earlier(k.OrderedUntil, until)
 		c.GraceUntil = earlier(k.GraceUntil, until)
+		drift := time.Duration(0) // at is a time of the wall clock, unless it is now
+		if o.At.IsZero() {
+			drift = max(0, d.now.drift())
+		}
+		if !k.GraceUntil.IsZero() {
+			drift = min(drift, k.Drift)
+		}
+		c.Drift = drift
 	}
 	d.tell(i, Event{Type: EventOrdered, Action: o.Action, Kid: o.Kid})
 }

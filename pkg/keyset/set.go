@@ -111,14 +111,19 @@ func (s *Set) Usable(now Instant) bool {
 // Next is how long it takes until a deadline of any key falls due on one of the
 // clocks; ok is false if none lies ahead.
 func (s *Set) Next(now Instant) (wait time.Duration, ok bool) {
-	for _, k := range s.keys {
-		for _, t := range [...]time.Time{k.GraceFrom, k.GraceUntil, k.NotBefore, k.Expires, k.RetiredAt} {
-			for _, d := range [...]time.Duration{t.Sub(now.Wall), t.Sub(now.Life)} {
-				if d > 0 && (!ok || d < wait) {
-					wait, ok = d, true
-				}
+	consider := func(t time.Time, now Instant) {
+		for _, d := range [...]time.Duration{t.Sub(now.Wall), t.Sub(now.Life)} {
+			if d > 0 && (!ok || d < wait) {
+				wait, ok = d, true
 			}
 		}
+	}
+	for _, k := range s.keys {
+		for _, t := range [...]time.Time{k.NotBefore, k.Expires, k.RetiredAt} {
+			consider(t, now)
+		}
+		consider(k.GraceFrom, now.without(k.Drift))
+		consider(k.GraceUntil, now.without(k.Drift))
 	}
 	return wait, ok
 }

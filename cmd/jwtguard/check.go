@@ -42,7 +42,7 @@ func runCheck(args []string, stdout, stderr io.Writer) int {
 	asJSON := flags.Bool("json", false, "")
 	maxAge := flags.Duration("max-age", 0, "")
 	usage := func(complaint string) int {
-		fmt.Fprintf(stderr, "jwtguard check: %s\n\n%s", complaint, checkUsage)
+		fmt.Fprintf(stderr, "jwtguard check: %s\n\n%s", escape(complaint), checkUsage)
 		return exitUsage
 	}
 	switch err := flags.Parse(args); {
@@ -65,7 +65,7 @@ func runCheck(args []string, stdout, stderr io.Writer) int {
 		_, err = newGuard(&configFile{path: *file}, c, slog.New(slog.DiscardHandler))
 	}
 	if err != nil {
-		fmt.Fprintln(stderr, err)
+		fmt.Fprintln(stderr, escape(err.Error()))
 		return exitUsage
 	}
 	given := false
@@ -209,14 +209,20 @@ func checkSource(iss *config.Issuer) string {
 }
 
 func (r checkReport) writeJSON(w io.Writer) error {
-	e := json.NewEncoder(w)
+	var b strings.Builder
+	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	return e.Encode(r)
+	if err := e.Encode(r); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, escape(b.String()))
+	return err
 }
 
 func (r checkReport) writeText(w io.Writer) error {
 	var b strings.Builder
+	r.File = strings.ReplaceAll(r.File, "\n", `\n`) // escape leaves lines as they are
 	fmt.Fprintf(&b, "%s: %s, %s; %s, %s\n", r.File,
 		checkCount(len(r.Issuers), "issuer", "issuers"), checkCount(r.Policies, "policy", "policies"),
 		checkCount(r.Errors, "error", "errors"), checkCount(r.Warnings, "warning", "warnings"))
@@ -232,7 +238,7 @@ func (r checkReport) writeText(w io.Writer) error {
 	} else {
 		b.WriteString("0 was assumed; give it as --max-age.\n")
 	}
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, escape(b.String()))
 	return err
 }
 

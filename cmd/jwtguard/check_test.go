@@ -196,6 +196,35 @@ func TestCheckLooksAtInlineKeys(t *testing.T) {
 	}
 }
 
+// What cannot be seen could show one issuer as another, or steer the terminal.
+func TestCheckShowsWhatCannotBeSeen(t *testing.T) {
+	const text = "issuers:\n  - {name: a, issuer: \"https://a\u202e.example\", audiences: [x], jwks: {file: \"/k\u202ey\U000e0001.json\"}}\n"
+	file := filepath.Join(t.TempDir(), "\x1b[31m\n.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		args []string
+		want []string
+	}{
+		{[]string{"-c", file}, []string{`\u001b[31m\n.yaml: 1 issuer`, `issuer a (https://a\u202e.example)`, `the file /k\u202ey\udb40\udc01.json`}},
+		{[]string{"-c", file, "--json"}, []string{`\u001b[31m\n.yaml"`, `"issuer": "https://a\u202e.example"`}},
+		{[]string{"-c", "/nonexistent/\x1b[31m"}, []string{`/nonexistent/\u001b[31m: cannot be read`}},
+		{[]string{"-\x1b[31m"}, []string{`flag provided but not defined: -\u001b[31m`}},
+	} {
+		var both bytes.Buffer
+		runCheck(tt.args, &both, &both)
+		for _, want := range tt.want {
+			if !strings.Contains(both.String(), want) {
+				t.Errorf("%q: %s, want %s", tt.args, both.String(), want)
+			}
+		}
+		if strings.ContainsAny(both.String(), "\x1b\u202e\U000e0001") {
+			t.Errorf("%q: %q", tt.args, both.String())
+		}
+	}
+}
+
 func TestCheckUsage(t *testing.T) {
 	for _, tt := range []struct {
 		args   []string

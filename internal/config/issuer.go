@@ -50,7 +50,7 @@ func (r *reader) issuers(v value) []Issuer {
 	}
 	var all []Issuer
 	ids, names := map[string]string{}, map[string]string{}
-	r.list(v, func(item value) {
+	r.list(v, maxIssuers, func(item value) {
 		iss := defaultIssuer()
 		if !r.issuer(item, &iss) {
 			return
@@ -79,8 +79,8 @@ func (r *reader) issuer(v value, iss *Issuer) bool {
 	if !r.mapping(v,
 		field{"name", r.text(&iss.Name, nameable)},
 		field{"issuer", r.text(&iss.Issuer, identifier)},
-		field{"audiences", r.texts(&iss.Audiences)},
-		field{"algorithms", r.texts(&iss.Algorithms, algorithm)},
+		field{"audiences", r.texts(&iss.Audiences, maxTexts)},
+		field{"algorithms", r.texts(&iss.Algorithms, maxTexts, algorithm)},
 		field{"types", r.types(&iss.Types)},
 		field{"max_lifetime", r.duration(&iss.MaxLifetime, 0)},
 		field{"clock_skew", r.duration(&iss.ClockSkew, 0)},
@@ -171,7 +171,7 @@ func algorithm(s string) string {
 func (r *reader) types(dst *[]string) func(value) {
 	return func(v value) {
 		var list []string
-		r.texts(&list, mediaType)(v)
+		r.texts(&list, maxTexts, mediaType)(v)
 		seen := map[string]bool{}
 		*dst = nil
 		for _, t := range list {

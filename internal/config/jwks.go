@@ -176,6 +176,9 @@ func (r *reader) json(b *bytes.Buffer, v value, key string) {
 	case v.node.Kind == yaml.SequenceNode:
 		b.WriteByte('[')
 		for i, n := range v.node.Content {
+			if r.problems.More {
+				break
+			}
 			if i > 0 {
 				b.WriteByte(',')
 			}

@@ -129,7 +129,8 @@ func defaultListen() Listen {
 	}
 }
 
-// listen reads where the guard answers; l holds the defaults.
+// listen reads where the guard answers; l holds the defaults. Policies are nil
+// if they could not be read.
 func (r *reader) listen(v value, l *Listen, policies map[string]Policy) {
 	if v.node == nil {
 		return
@@ -181,7 +182,7 @@ func (r *reader) grpc(v value, policies map[string]Policy) (list []GRPC, paths [
 		r.address(&g.Address)(v)
 		return []GRPC{g}, []string{v.path}
 	}
-	r.list(v, func(item value) {
+	r.list(v, maxListeners, func(item value) {
 		var g GRPC
 		if !r.mapping(item,
 			field{"address", r.address(&g.Address)},
@@ -192,8 +193,8 @@ func (r *reader) grpc(v value, policies map[string]Policy) (list []GRPC, paths [
 		if !r.written(item.path + ".address") {
 			r.bad(item.path, "needs an address, such as 127.0.0.1:9191 or unix:///run/jwtguard/authz.sock")
 		}
-		if _, ok := policies[g.Policy]; g.Policy != "" && !ok {
-			r.bad(item.path+".policy", "there is no policy %s: %s", quote(g.Policy), suggest(g.Policy, sortedKeys(policies)))
+		if _, ok := policies[g.Policy]; g.Policy != "" && policies != nil && !ok {
+			r.bad(item.path+".policy", "there is no policy %s: %s", quote(g.Policy), r.suggest(g.Policy, sortedKeys(policies)))
 		}
 		list, paths = append(list, g), append(paths, item.path)
 	})

@@ -8,10 +8,6 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// maxClaimHeaders bounds what is added to a request: Envoy answers 500 when
-// that takes it over its limit of 100 headers.
-const maxClaimHeaders = 16
-
 // Every spelling of an identity header with _ for - is removed from every
 // request: two spellings for each dash of a name.
 const (
@@ -35,9 +31,13 @@ func defaultPolicy() Policy {
 }
 
 // policies reads all policies, and adds the default one if it is not written.
-func (r *reader) policies(v value, issuers []Issuer) map[string]Policy {
-	all := map[string]Policy{}
+// It is nil if there are too many.
+func (r *reader) policies(v value, list []Issuer) map[string]Policy {
+	all, issuers := map[string]Policy{}, newKnownIssuers(list)
 	if v.node != nil {
+		if !r.within(v, len(v.node.Content)/2, maxPolicies) {
+			return nil
+		}
 		r.each(v, func(k *yaml.Node, child value) {
 			if complaint := policyName(k.Value); complaint != "" {
 				r.problems.add(placeOf(k), v.path+": "+complaint)
@@ -58,17 +58,17 @@ func (r *reader) policies(v value, issuers []Issuer) map[string]Policy {
 	return all
 }
 
-func (r *reader) policy(v value, issuers []Issuer) Policy {
+func (r *reader) policy(v value, issuers *knownIssuers) Policy {
 	p := defaultPolicy()
 	if !r.mapping(v,
 		field{"mode", r.choice(&p.Mode, ModeEnforce, ModeShadow)},
-		field{"issuers", r.texts(&p.Issuers)},
-		field{"audiences", r.texts(&p.Audiences, policyAudience)},
+		field{"issuers", r.texts(&p.Issuers, maxIssuers)},
+		field{"audiences", r.texts(&p.Audiences, maxTexts, policyAudience)},
 		field{"allow_missing", r.boolean(&p.AllowMissing)},
 		field{"token", func(v value) { r.token(v, &p.Token) }},
 		field{"claim_headers", func(v value) { p.ClaimHeaders = r.claimHeaders(v) }},
 		field{"payload_header", r.lower(&p.PayloadHeader, identityHeader)},
-		field{"required_scopes", r.texts(&p.RequiredScopes, scopeToken)},
+		field{"required_scopes", r.texts(&p.RequiredScopes, maxTexts, scopeToken)},
 		field{"required_claims", func(v value) { r.requiredClaims(v, p.RequiredClaims) }},
 		field{"realm", r.text(&p.Realm, quotable)},
 		field{"resource_metadata", r.text(&p.ResourceMetadata, quotable, resourceMetadata)},
@@ -85,17 +85,29 @@ func (r *reader) policy(v value, issuers []Issuer) Policy {
 	return p
 }
 
-// policyIssuers resolves which issuers' tokens a policy takes.
-func (r *reader) policyIssuers(path string, names []string, issuers []Issuer) []string {
-	known := make([]string, 0, len(issuers))
-	for _, iss := range issuers {
-		known = append(known, iss.Name)
+// knownIssuers are the issuers that policies may name.
+type knownIssuers struct {
+	names  []string // in the order of the file
+	byName map[string]*Issuer
+	pairs  int // how often policies have named one
+}
+
+func newKnownIssuers(list []Issuer) *knownIssuers {
+	k := &knownIssuers{names: make([]string, len(list)), byName: make(map[string]*Issuer, len(list))}
+	for i := range list {
+		k.names[i] = list[i].Name
+		k.byName[list[i].Name] = &list[i]
 	}
+	return k
+}
+
+// policyIssuers resolves which issuers' tokens a policy takes.
+func (r *reader) policyIssuers(path string, names []string, issuers *knownIssuers) []string {
 	path += ".issuers"
 	switch {
-	case len(issuers) == 0 || r.complained(path):
+	case len(issuers.names) == 0 || r.complained(path):
 		return names
-	case len(names) == 0 && len(known) > 1:
+	case len(names) == 0 && len(issuers.names) > 1:
 		at := path
 		if !r.written("policies") {
 			at = "issuers"
@@ -103,25 +115,44 @@ func (r *reader) policyIssuers(path string, names []string, issuers []Issuer) []
 		r.problems.add(r.places.find(at), under(path, `is empty, and there are several issuers: name those whose tokens the policy takes, or write ["*"] for all`))
 		return names
 	case len(names) == 0, len(names) == 1 && names[0] == allIssuers:
-		return known
+		names = issuers.names
+	}
+	if issuers.pairs += len(names); issuers.pairs > maxPairs {
+		// Said once: the policies before have their share in it.
+		if issuers.pairs-len(names) <= maxPairs {
+			r.bad(path, "the policies down to here take tokens of %d issuers in sum, at most %d: name fewer issuers, or give some policies a guard of their own", issuers.pairs, maxPairs)
+		}
+		return nil
 	}
 	for _, name := range names {
 		switch {
+		case r.problems.More:
+			return nil
 		case name == allIssuers:
 			r.bad(path, `* stands for all issuers, whatever else is listed: write ["*"] alone, or remove it`)
-		case !slices.Contains(known, name):
-			r.bad(path, "there is no issuer called %s: %s", quote(name), suggest(name, known))
+		case issuers.byName[name] == nil:
+			r.bad(path, "there is no issuer called %s: %s", quote(name), r.suggest(name, issuers.names))
 		}
 	}
-	return names
+	return slices.Clone(names)
 }
 
 // policyAudiences refuses audiences that shut out an issuer altogether.
-func (r *reader) policyAudiences(path string, p *Policy, issuers []Issuer) {
-	for _, iss := range issuers {
-		shared := func(a string) bool { return a == AnyAudience || slices.Contains(p.Audiences, a) }
-		if len(p.Audiences) > 0 && len(iss.Audiences) > 0 && slices.Contains(p.Issuers, iss.Name) && !slices.ContainsFunc(iss.Audiences, shared) {
-			r.bad(path+".audiences", "none of them is an audience of issuer %s, so that no token of it could pass: name one of %s, or take the issuer out of this policy", quote(iss.Name), quoteless(strings.Join(iss.Audiences, ", ")))
+func (r *reader) policyAudiences(path string, p *Policy, issuers *knownIssuers) {
+	if len(p.Audiences) == 0 {
+		return
+	}
+	taken := map[string]bool{AnyAudience: true}
+	for _, a := range p.Audiences {
+		taken[a] = true
+	}
+	for _, name := range p.Issuers {
+		iss := issuers.byName[name]
+		if r.problems.More || iss == nil || len(iss.Audiences) == 0 {
+			continue
+		}
+		if !slices.ContainsFunc(iss.Audiences, func(a string) bool { return taken[a] }) {
+			r.bad(path+".audiences", "none of them is an audience of issuer %s, so that no token of it could pass: name one of %s, or take the issuer out of this policy", quote(name), quoteless(strings.Join(iss.Audiences, ", ")))
 		}
 	}
 }
@@ -148,7 +179,7 @@ func (r *reader) lower(dst *string, checks ...check) func(value) {
 func (r *reader) claimHeaders(v value) []ClaimHeader {
 	list := []ClaimHeader{}
 	seen := map[string]string{}
-	r.list(v, func(item value) {
+	r.list(v, maxClaimHeaders, func(item value) {
 		var h ClaimHeader
 		if !r.mapping(item,
 			field{"claim", r.text(&h.Claim)},
@@ -165,13 +196,13 @@ func (r *reader) claimHeaders(v value) []ClaimHeader {
 		seen[h.Header] = item.path
 		list = append(list, h)
 	})
-	if len(list) > maxClaimHeaders {
-		r.bad(v.path, "%d headers, at most %d: use payload_header if the upstream needs more", len(list), maxClaimHeaders)
-	}
 	return list
 }
 
 func (r *reader) requiredClaims(v value, claims map[string]string) {
+	if v.node.Kind == yaml.MappingNode && !r.within(v, len(v.node.Content)/2, maxTexts) {
+		return
+	}
 	r.each(v, func(k *yaml.Node, child value) {
 		if k.Value == "" {
 			r.problems.add(placeOf(k), v.path+": a claim needs a name")

@@ -10,9 +10,9 @@ import (
 // Problems are all mistakes of one configuration file, in the order of their
 // places. As an error it reads one mistake a line.
 type Problems struct {
-	File    string
-	List    []Problem // never empty
-	Omitted int       // how many more there are
+	File string
+	List []Problem // never empty
+	More bool      // there are more, which nobody counted
 }
 
 // Problem is one mistake: where, what, and what to do about it.
@@ -25,7 +25,8 @@ type Problem struct {
 // is not known.
 type Place struct{ Line, Column int }
 
-// maxProblems bounds what one broken file makes a person scroll through.
+// maxProblems bounds what one broken file makes a person scroll through. With
+// one more, reading ends.
 const maxProblems = 100
 
 // Error lists the mistakes as FILE:LINE:COLUMN: message, one a line.
@@ -37,15 +38,15 @@ func (p *Problems) Error() string {
 		}
 		fmt.Fprintf(&b, "%s:%d:%d: %s", p.File, m.Line, m.Column, m.Message)
 	}
-	if p.Omitted > 0 {
-		fmt.Fprintf(&b, "\n%s: and %d more mistakes", p.File, p.Omitted)
+	if p.More {
+		fmt.Fprintf(&b, "\n%s: and more mistakes", p.File)
 	}
 	return b.String()
 }
 
 func (p *Problems) add(at Place, message string) {
 	if len(p.List) == maxProblems {
-		p.Omitted++
+		p.More = true
 		return
 	}
 	p.List = append(p.List, Problem{Place: at, Message: message})

@@ -14,6 +14,7 @@ type reader struct {
 	dir      string // relative paths in the file count from here
 	places   places
 	problems Problems
+	compared int // how many unknown names were compared with all known ones
 }
 
 // value is one node and the path by which messages name it.
@@ -67,8 +68,12 @@ func (r *reader) each(v value, read func(key *yaml.Node, child value)) bool {
 		return false
 	}
 	lines := make(map[string]int, len(v.node.Content)/2)
-	for i := 0; i+1 < len(v.node.Content); i += 2 {
+	for i := 0; i+1 < len(v.node.Content) && !r.problems.More; i += 2 {
 		k := v.node.Content[i]
+		if len(k.Value) > maxKey {
+			r.problems.add(placeOf(k), under(v.path, fmt.Sprintf("the key %s is %d bytes long, at most %d: choose a shorter one", quote(k.Value), len(k.Value), maxKey)))
+			continue
+		}
 		if k.Kind != yaml.ScalarNode || k.Tag != "!!str" {
 			r.problems.add(placeOf(k), under(v.path, "a key must be text, not "+describe(k)))
 			continue
@@ -83,13 +88,19 @@ func (r *reader) each(v value, read func(key *yaml.Node, child value)) bool {
 	return true
 }
 
-// list calls read for every item of a list.
-func (r *reader) list(v value, read func(value)) {
+// list calls read for every item of a list that is no longer than the limit.
+func (r *reader) list(v value, most limit, read func(value)) {
 	if v.node.Kind != yaml.SequenceNode {
 		r.bad(v.path, "must be a list, such as [a, b], not %s", describe(v.node))
 		return
 	}
+	if !r.within(v, len(v.node.Content), most) {
+		return
+	}
 	for i, n := range v.node.Content {
+		if r.problems.More {
+			return
+		}
 		if item := r.child(n, v.path+"["+strconv.Itoa(i)+"]"); r.present(item) {
 			read(item)
 		}
@@ -97,7 +108,9 @@ func (r *reader) list(v value, read func(value)) {
 }
 
 func (r *reader) child(n *yaml.Node, path string) value {
-	r.places[path] = placeOf(n)
+	if len(path) <= maxPlaced {
+		r.places[path] = placeOf(n)
+	}
 	return value{node: n, path: path}
 }
 
@@ -120,7 +133,7 @@ func join(path, key string) string {
 	}) < 0
 	switch {
 	case !plain:
-		return path + "[" + quote(key) + "]"
+		return path + "[" + strconv.Quote(key) + "]"
 	case path == "":
 		return key
 	}

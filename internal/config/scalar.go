@@ -61,11 +61,11 @@ func (r *reader) passes(path, s string, checks []check) bool {
 }
 
 // texts reads a list of different texts, none of them empty.
-func (r *reader) texts(dst *[]string, checks ...check) func(value) {
+func (r *reader) texts(dst *[]string, most limit, checks ...check) func(value) {
 	return func(v value) {
 		list := []string{}
 		seen := map[string]bool{}
-		r.list(v, func(item value) {
+		r.list(v, most, func(item value) {
 			s, ok := r.str(item)
 			switch {
 			case !ok:

@@ -1,6 +1,18 @@
 package config
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
+
+const (
+	// maxCompared bounds the unknown names that are compared with all known ones,
+	// of which there may be thousands: a person who has that many wrong has made
+	// another mistake than one of spelling.
+	maxCompared = 10
+	// maxKnown is how many known words a message lists.
+	maxKnown = 20
+)
 
 // unknownKey is the message for a key that path may not have.
 func unknownKey(path, key string, fields []field) string {
@@ -11,27 +23,49 @@ func unknownKey(path, key string, fields []field) string {
 	return under(path, "unknown key "+quote(key)+": "+suggest(key, known))
 }
 
+// suggest is the remedy for a name that is none of the known ones, of which the
+// file may have many.
+func (r *reader) suggest(name string, known []string) string {
+	if r.compared == maxCompared {
+		return knownHere(known)
+	}
+	r.compared++
+	return suggest(name, known)
+}
+
 // suggest is the remedy for a word that is none of the known ones: the one that
-// was probably meant, or all of them.
+// was probably meant, or those that are known.
 func suggest(word string, known []string) string {
 	if near := nearest(word, known); near != "" {
 		return "did you mean " + near + "?"
 	}
-	return "known here: " + strings.Join(known, ", ")
+	return knownHere(known)
+}
+
+func knownHere(known []string) string {
+	more := ""
+	if len(known) > maxKnown {
+		more = fmt.Sprintf(" and %d more", len(known)-maxKnown)
+		known = known[:maxKnown]
+	}
+	return "known here: " + strings.Join(known, ", ") + more
 }
 
 // nearest is the known word that the given one was probably meant to be: at
 // most a third of its letters differ. Empty if there is none.
 func nearest(word string, known []string) string {
-	if len(word) > 2*maxQuoted { // comparing costs its square
+	if len(word) > maxQuoted { // comparing costs its square
 		return ""
 	}
-	plain := func(s string) string {
-		return strings.NewReplacer("-", "", "_", "", " ", "").Replace(strings.ToLower(s))
-	}
-	best, least := "", len(word)/3+1
+	separators := strings.NewReplacer("-", "", "_", "", " ", "")
+	plain := func(s string) string { return separators.Replace(strings.ToLower(s)) }
+	best, least, word := "", len(word)/3+1, plain(word)
 	for _, k := range known {
-		if d := distance(plain(word), plain(k)); d < least {
+		other := plain(k)
+		if max(len(word)-len(other), len(other)-len(word)) >= least { // so many letters differ at least
+			continue
+		}
+		if d := distance(word, other); d < least {
 			best, least = k, d
 		}
 	}

@@ -4,8 +4,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"time"
-
-	"github.com/jwtguard/jwtguard/pkg/keyset"
 )
 
 // keys reads how the issuer's keys live and die; k holds the defaults.
@@ -21,13 +19,13 @@ func (r *reader) keys(v value, k *Keys) {
 		field{"kid_reuse", r.choice(&k.KidReuse, KidReuseRefuse, KidReuseReplace)},
 		field{"overlap", r.duration(&k.Overlap, 0)},
 		field{"retired", func(v value) { retired = v }},
-		field{"revoked", r.tombstones(&k.Revoked, "revoked", 0)},
-		field{"reinstated", r.tombstones(&k.Reinstated, "reinstated", 0)},
+		field{"revoked", r.tombstones(&k.Revoked, "revoked", maxTombstones, 0)},
+		field{"reinstated", r.tombstones(&k.Reinstated, "reinstated", maxReinstated, 0)},
 	) {
 		return
 	}
 	if retired.node != nil { // after grace, which is the default of its lines
-		r.tombstones(&k.Retired, "retired", k.Grace)(retired)
+		r.tombstones(&k.Retired, "retired", maxTombstones, k.Grace)(retired)
 	}
 	for i, t := range k.Reinstated {
 		r.reinstatement(fmt.Sprintf("%s.reinstated[%d]", v.path, i), t, k)
@@ -35,13 +33,10 @@ func (r *reader) keys(v value, k *Keys) {
 }
 
 // tombstones reads the lines of one list.
-func (r *reader) tombstones(dst *[]Tombstone, list string, grace time.Duration) func(value) {
+func (r *reader) tombstones(dst *[]Tombstone, list string, most limit, grace time.Duration) func(value) {
 	return func(v value) {
 		lines := []Tombstone{}
-		r.list(v, func(item value) {
-			if len(lines) == keyset.MaxRecords {
-				r.bad(item.path, "more than %d lines: no issuer may have that many keys", keyset.MaxRecords)
-			}
+		r.list(v, most, func(item value) {
 			lines = append(lines, r.tombstone(item, list, grace))
 		})
 		*dst = lines

@@ -150,6 +150,9 @@ func (r *reader) plain(n *yaml.Node) bool {
 		refuse("the merge key <<", "write the keys out")
 	}
 	for _, c := range n.Content {
+		if r.problems.More {
+			return false
+		}
 		ok = r.plain(c) && ok
 	}
 	return ok

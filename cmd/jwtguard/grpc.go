@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 
 	"github.com/jwtguard/jwtguard/internal/config"
+	"github.com/jwtguard/jwtguard/pkg/authz"
 )
 
 const (
@@ -18,6 +19,21 @@ const (
 	// is usually several seconds; grpc-go's own default of five minutes would
 	// answer such pings by closing the connection.
 	keepaliveLeast = 5 * time.Second
+	// maxMessage bounds a request. What is larger gets a gRPC error, and that is a
+	// pass where Envoy is told failure_mode_allow; so it is well above what Envoy
+	// sends: 60 KiB of headers by its default, once or twice, and a body only with
+	// with_request_body, whose max_request_bytes must stay below this. It is memory
+	// for as long as a request is read, which is why it is not larger still.
+	maxMessage = 16 << 20
+	// maxStreams is how many checks a connection may have under way. Envoy has one
+	// connection for each of its workers, and lets checks beyond this wait; with
+	// fewer than the guard decides at once, a single worker could not use it, and
+	// beyond them the guard would answer overloaded.
+	maxStreams = authz.DefaultMaxInFlight
+	// maxMetadata bounds the headers of a call. Envoy's initial_metadata can copy
+	// headers of the request, 60 KiB by its default, and each is counted with 32
+	// bytes more (RFC 9113, section 6.5.2). Beyond it the stream is an error, too.
+	maxMetadata = 128 << 10
 	// readyTick is how soon grpc.health.v1 follows readiness.
 	readyTick = 50 * time.Millisecond
 )
@@ -25,6 +41,7 @@ const (
 // newGRPC makes the server of one ext_authz listener.
 func (s *service) newGRPC(l config.GRPC) *grpc.Server {
 	options := []grpc.ServerOption{
+		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxConcurrentStreams(maxStreams), grpc.MaxHeaderListSize(maxMetadata),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveLeast, PermitWithoutStream: true}),
 	}
 	if s.secure != nil && l.Address.Network != "unix" {

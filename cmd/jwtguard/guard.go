@@ -126,7 +126,11 @@ func (g *guard) issuers() []admin.Issuer {
 			out.LastSuccess = &status.LastSuccess
 		}
 		if !out.Usable {
-			out.Reason = unusable(set, status.LastError, now)
+			out.State, out.Reason = unusable(set, now)
+			if status.LastError != "" {
+				out.LastResult = string(status.LastResult)
+				out.Reason += ": " + status.LastError
+			}
 		}
 		all = append(all, out)
 	}
@@ -152,16 +156,12 @@ func (g *guard) run(ctx context.Context) error {
 }
 
 // unusable says why no token of an issuer can be accepted now.
-func unusable(set *keyset.Set, lastError string, now keyset.Instant) string {
-	reason := "no key of it is active"
+func unusable(set *keyset.Set, now keyset.Instant) (admin.State, string) {
 	switch {
 	case set.Observed().IsZero():
-		reason = "its keys were never fetched"
+		return admin.NeverFetched, "its keys were never fetched"
 	case set.Stale(now):
-		reason = "its keys were last fetched at " + set.Observed().Wall.Format(time.RFC3339) + ", which is longer ago than max_stale"
+		return admin.Stale, "its keys were last fetched at " + set.Observed().Wall.Format(time.RFC3339) + ", which is longer ago than max_stale"
 	}
-	if lastError != "" {
-		reason += ": " + lastError
-	}
-	return reason
+	return admin.NoActiveKey, "no key of it is active"
 }

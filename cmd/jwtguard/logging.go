@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"runtime"
+	"time"
 
 	"github.com/jwtguard/jwtguard/internal/config"
 )
@@ -37,6 +38,22 @@ func (f *logFlags) logger(w io.Writer) (*slog.Logger, error) {
 		return slog.New(slog.NewJSONHandler(w, options)), nil
 	}
 	return nil, fmt.Errorf("--log-format %q: write text or json", f.format)
+}
+
+// queued is a logger that never waits for w, and the queue by which it does not;
+// the caller runs and closes that.
+func (f *logFlags) queued(w io.Writer) (*slog.Logger, *logQueue, error) {
+	direct, err := f.logger(w)
+	if err != nil {
+		return nil, nil, err
+	}
+	queue := newLogQueue(w, logRoom, func(lines int64) error {
+		r := slog.NewRecord(time.Now(), slog.LevelError, "log_lines_lost", 0)
+		r.Add("lines", lines)
+		return direct.Handler().Handle(context.Background(), r)
+	})
+	log, err := f.logger(queue)
+	return log, queue, err
 }
 
 // withUnits writes durations with their unit in either format; as JSON numbers

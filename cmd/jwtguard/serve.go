@@ -5,9 +5,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
+
+	"google.golang.org/grpc/grpclog"
 )
 
 const serveUsage = `Usage: jwtguard serve -c FILE [--log-format text|json] [--log-level LEVEL]
@@ -21,7 +24,8 @@ is not valid changes nothing; the log says what is wrong with it. What belongs t
 the listeners and to the state directory takes effect at the next start.
 
   -c FILE               the configuration
-  --log-format FORMAT   text (default) or json, on standard error
+  --log-format FORMAT   text (default) or json, on standard error; lines that
+                        nobody reads in time are left out, and counted
   --log-level LEVEL     debug, info (default), warn or error
 
 Exit status: 0 stopped by a signal; 1 a listener broke; 2 wrong usage, or the
@@ -49,10 +53,16 @@ func runServe(args []string, stdout, stderr io.Writer) int {
 	case *path == "":
 		return refuse("no configuration given: add -c FILE")
 	}
-	log, err := lf.logger(stderr)
+	log, queue, err := lf.queued(stderr)
 	if err != nil {
 		return refuse(err.Error())
 	}
+	go queue.run() // until close
+	flush := func() { queue.close(logFlushWithin) }
+	defer flush()
+	// A log reader that exits is not the end: without this, the runtime ends the
+	// process at the next line.
+	signal.Ignore(syscall.SIGPIPE)
 	// Before anything is opened: the default for SIGHUP is to end the process.
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
@@ -60,9 +70,12 @@ func runServe(args []string, stdout, stderr io.Writer) int {
 
 	s, err := newService(*path, log)
 	if err != nil {
+		flush() // what was logged on the way comes first
 		fmt.Fprintln(stderr, err)
 		return exitUsage
 	}
+	// By itself it would write to standard error, and wait for it.
+	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, slog.NewLogLogger(log.Handler(), slog.LevelWarn).Writer()))
 	if err := s.run(signals); err != nil {
 		log.Error("stopped", "error", err)
 		return exitNo

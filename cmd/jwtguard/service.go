@@ -20,9 +20,15 @@ import (
 
 const (
 	// maxAdminHeader bounds what the admin and metrics listeners read of a
-	// request that nobody has authorised yet.
-	maxAdminHeader = 16 << 10
-	// adminTimeout bounds a request to these listeners, from either side.
+	// request that nobody has authorised yet; net/http adds 4 KiB. Probes and
+	// scrapers send some hundred bytes, and an operator token fits in, too.
+	maxAdminHeader = 4 << 10
+	// headerTimeout bounds how long a request's header may take. A client in the
+	// same network needs one packet for it; 3 s allow for one that is lost twice.
+	headerTimeout = 3 * time.Second
+	// adminTimeout bounds a request to these listeners, from either side, and the
+	// time between two: kubelets ask each 10 s on a new connection, and scrapers
+	// that ask each 15 s or later do as well with one.
 	adminTimeout = 10 * time.Second
 	// firstKeysWithin is how long the first checks wait, in the listener's queue,
 	// for the first keys. A guard that answered them at once would refuse good
@@ -88,12 +94,12 @@ func (s *service) open() error {
 		opened = append(opened, l)
 		s.grpc = append(s.grpc, served[*grpc.Server]{s.newGRPC(g), l})
 	}
-	probes := admin.Probes(s.guard.readiness)
+	ready := s.guard.readiness
 	for _, h := range [...]struct {
 		setting string
 		address config.Address
 		handler http.Handler
-	}{{"listen.admin", c.Listen.Admin, admin.API(s.guard, probes)}, {"listen.metrics", c.Listen.Metrics, probes}} {
+	}{{"listen.admin", c.Listen.Admin, admin.API(s.guard, admin.Probes(ready))}, {"listen.metrics", c.Listen.Metrics, admin.Probes(ready.Brief())}} {
 		if h.address.IsZero() {
 			continue
 		}
@@ -115,7 +121,8 @@ func (s *service) open() error {
 func (s *service) newHTTP(handler http.Handler) *http.Server {
 	return &http.Server{
 		Handler: handler, MaxHeaderBytes: maxAdminHeader,
-		ReadTimeout: adminTimeout, WriteTimeout: adminTimeout, IdleTimeout: time.Minute,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       adminTimeout, WriteTimeout: adminTimeout, IdleTimeout: adminTimeout,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 }
@@ -153,7 +160,7 @@ func (s *service) run(signals <-chan os.Signal) error {
 	}
 	for _, h := range s.http {
 		running.Go(func() {
-			if err := h.server.Serve(h.listener); !errors.Is(err, http.ErrServerClosed) {
+			if err := h.server.Serve(&crowdListener{Listener: h.listener, most: maxHTTPConns}); !errors.Is(err, http.ErrServerClosed) {
 				broken <- fmt.Errorf("%s: %w", h.listener, err)
 			}
 		})

@@ -136,14 +136,30 @@ func TestReadyzSaysWhichIssuerIsNotUsableAndWhy(t *testing.T) {
 		if code != 503 || got["ready"] != false || got["draining"] != false {
 			t.Errorf("%d %s", code, body)
 		}
-		reasons := map[string]string{}
+		reasons, words := map[string]string{}, map[string]string{}
 		for _, i := range got["issuers"].([]any) {
 			o := i.(map[string]any)
 			reason, _ := o["reason"].(string)
 			reasons[o["issuer"].(string)] = reason
-			if o["usable"] != (reason == "") {
+			state, _ := o["state"].(string)
+			result, _ := o["last_result"].(string)
+			words[o["issuer"].(string)] = state + " " + result
+			if o["usable"] != (state == "") {
 				t.Errorf("%v", o)
 			}
+		}
+		if diff := cmp.Diff(map[string]string{
+			"corp": " ", "html": "never_fetched malformed", "stranger": "never_fetched tls", "late": "never_fetched ",
+		}, words); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+		if network == "tcp" { // anybody may read it
+			for _, part := range []string{"reason", "127.0.0.1", "https", w.dir} {
+				if strings.Contains(body, part) {
+					t.Errorf("the metrics listener shows %q: %s", part, body)
+				}
+			}
+			continue
 		}
 		for name, want := range map[string]string{
 			"corp":     "",

@@ -114,11 +114,12 @@ func API(g Guard, probes http.Handler) http.Handler {
 	return mux
 }
 
-// Probes serves what orchestrators ask: /healthz and /readyz, and nothing else.
-func Probes(r *Readiness) http.Handler {
+// Probes serves what orchestrators ask: /healthz, and /readyz by a [Readiness] or
+// its Brief, and nothing else.
+func Probes(readyz http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	get(mux, "/healthz", healthz)
-	get(mux, "/readyz", r.ServeHTTP)
+	get(mux, "/readyz", readyz.ServeHTTP)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		writeProblem(w, http.StatusNotFound, "Not found", "there is nothing here")
 	})

@@ -13,9 +13,21 @@ type Issuer struct {
 	Usable      bool       `json:"usable"`                 // tokens of it can be accepted now
 	UsableOnce  bool       `json:"usable_once"`            // they could be at some time since the start
 	Optional    bool       `json:"optional"`               // readiness does not wait for it
-	Reason      string     `json:"reason,omitempty"`       // why it is not usable
+	State       State      `json:"state,omitempty"`        // why it is not usable, in a word
+	LastResult  string     `json:"last_result,omitempty"`  // of the last fetch if it did not work, in a word
+	Reason      string     `json:"reason,omitempty"`       // both in full, with addresses; see [Readiness.Brief]
 	LastSuccess *time.Time `json:"last_success,omitempty"` // when its keys were last fetched
 }
+
+// State is why an issuer is not usable.
+type State string
+
+// The states of issuers that are not usable.
+const (
+	NeverFetched State = "never_fetched" // its keys were never fetched
+	Stale        State = "stale"         // its keys were last fetched longer ago than max_stale
+	NoActiveKey  State = "no_active_key" // it has keys, but none that is active
+)
 
 // Readiness is the one answer that /readyz and grpc.health.v1 give. It turns
 // ready when every issuer that is not optional has been usable once, and then
@@ -57,6 +69,25 @@ func (r *Readiness) look() (bool, []Issuer) {
 // with each issuer.
 func (r *Readiness) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	ready, issuers := r.look()
+	r.answer(w, ready, issuers)
+}
+
+// Brief answers the same without [Issuer.Reason], for listeners that anybody in
+// the network may reach: that text holds addresses of the network and errors of
+// its hosts.
+func (r *Readiness) Brief() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		ready, issuers := r.look()
+		brief := make([]Issuer, len(issuers))
+		for n, i := range issuers {
+			i.Reason = ""
+			brief[n] = i
+		}
+		r.answer(w, ready, brief)
+	})
+}
+
+func (r *Readiness) answer(w http.ResponseWriter, ready bool, issuers []Issuer) {
 	status := http.StatusOK
 	if !ready {
 		status = http.StatusServiceUnavailable

@@ -47,6 +47,17 @@ func TestReadyz(t *testing.T) {
 	}
 }
 
+// Where anybody may ask, an answer is made of closed words and names no address.
+func TestBriefReadyzNamesNoAddress(t *testing.T) {
+	r := NewReadiness(func() []Issuer {
+		return []Issuer{{Issuer: "corp", State: NeverFetched, LastResult: "tls", Reason: "its keys were never fetched: https://idp.internal/jwks.json: 10.0.0.7"}}
+	})
+	brief := object{"issuer": "corp", "usable": false, "usable_once": false, "optional": false, "state": "never_fetched", "last_result": "tls"}
+	wantJSON(t, ask(t, Probes(r.Brief()), "GET", "/readyz", 503, jsonType), object{"ready": false, "draining": false, "issuers": []object{brief}})
+	brief["reason"] = "its keys were never fetched: https://idp.internal/jwks.json: 10.0.0.7"
+	wantJSON(t, ask(t, Probes(r), "GET", "/readyz", 503, jsonType), object{"ready": false, "draining": false, "issuers": []object{brief}})
+}
+
 // Once ready, the outage of every issuer, or a new issuer that is not usable yet,
 // ends it no more; draining does, for good.
 func TestReadinessIsALatch(t *testing.T) {

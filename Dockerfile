@@ -22,7 +22,8 @@ FROM gcr.io/distroless/static-debian12:nonroot
 COPY --from=build /jwtguard /jwtguard
 COPY --from=build --chown=65532:65532 /run-jwtguard /run/jwtguard
 USER 65532:65532
-# ext_authz, and /healthz and /readyz; the admin listener stays on loopback.
+# ext_authz (set listen.grpc to ":9191" or to a socket in a shared volume; by
+# default it is loopback), and /healthz and /readyz.
 EXPOSE 9191 9193
 ENTRYPOINT ["/jwtguard"]
 CMD ["serve", "-c", "/etc/jwtguard/jwtguard.yaml"]

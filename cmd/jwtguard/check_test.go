@@ -73,7 +73,7 @@ FILE:2:105: error: issuer short: a withdrawn key is accepted for 40m (overlap 10
     to do: set keys.grace to 51m, or have the issuer list a key for 31m after its last use and say so in keys.overlap
 
 FILE:1:1: warning: no state_dir: retirements and revocations that are not written in the configuration are forgotten at a restart
-    to do: set state_dir to a directory that outlives the process, and keep retired keys in retired: as well
+    to do: write the keys that are out of service into keys.retired and keys.revoked
 
 FILE:3:5: warning: issuer open: no max_lifetime: a token may live for ever, and nobody can say when the last one of an old key is gone
     to do: set max_lifetime to the longest life that the issuer gives a token

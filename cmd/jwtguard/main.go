@@ -1,6 +1,6 @@
 // Command jwtguard answers Envoy's external-authorization calls: it verifies the
 // JWT of each request against keys that it keeps fresh, and refuses tokens of
-// retired keys for ever.
+// retired keys, whatever the issuer publishes later.
 package main
 
 import (

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/jwtguard/jwtguard/internal/config"
+	"github.com/jwtguard/jwtguard/pkg/keyset"
 )
 
 // reload reads the configuration again and puts it into force. A file that is not
@@ -14,6 +16,7 @@ import (
 func (g *guard) reload(why string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	old := g.current.Load().config
 	next, err := g.load()
 	if err == nil {
 		err = g.adopt(next)
@@ -25,6 +28,10 @@ func (g *guard) reload(why string) {
 	g.log.Info("config_reloaded", "why", why, "issuers", len(next.config.Issuers), "policies", len(next.config.Policies))
 	for _, f := range next.config.Lint() {
 		logFinding(g.log, f)
+	}
+	for _, o := range lifted(old, next.config) {
+		g.log.Warn("order_lifted", "issuer", o.issuer, "action", string(o.Action), "kid", o.Kid, "thumbprint", o.Thumbprint,
+			"message", "the line is gone: this guard refuses the key as long as it runs, and a restarted one trusts it again")
 	}
 	for _, setting := range fixedSettings(g.started, next.config) {
 		g.log.Warn("config_needs_restart", "setting", setting, "message", "this change takes effect at the next start")
@@ -43,6 +50,37 @@ func (g *guard) load() (*prepared, error) {
 		}
 	}
 	return g.prepare(c)
+}
+
+// liftedOrder is an order that one configuration had and the next one lacks.
+type liftedOrder struct {
+	issuer string
+	keyset.Order
+}
+
+// lifted lists the retirements and revocations that are gone from the file.
+func lifted(before, after *config.Config) []liftedOrder {
+	same := func(a keyset.Order) func(keyset.Order) bool {
+		return func(b keyset.Order) bool {
+			return a.Kid == b.Kid && a.Thumbprint == b.Thumbprint && (b.Action == keyset.Revoke || a.Action == b.Action)
+		}
+	}
+	var gone []liftedOrder
+	for i := range before.Issuers {
+		old := &before.Issuers[i]
+		var kept []keyset.Order
+		for j := range after.Issuers {
+			if after.Issuers[j].Issuer == old.Issuer {
+				kept = orders(&after.Issuers[j])
+			}
+		}
+		for _, o := range orders(old) {
+			if o.Action != keyset.Reinstate && !slices.ContainsFunc(kept, same(o)) {
+				gone = append(gone, liftedOrder{old.Name, o})
+			}
+		}
+	}
+	return gone
 }
 
 // fixedSettings names the settings that differ but are read at start alone.

@@ -19,13 +19,16 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, newPrinter(os.Stdout), os.Getenv("KEEP") != "")
+	kept := os.Getenv("KEEP") != "" // then Ctrl-C is how it ends
+	err := run(ctx, newPrinter(os.Stdout), kept)
 	interrupted := ctx.Err() != nil
 	stop()
 	switch {
 	case interrupted:
 		fmt.Println("\nStopped; everything is cleaned up.")
-		os.Exit(130)
+		if !kept {
+			os.Exit(130)
+		}
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "\ndemo:", err)
 		os.Exit(1)

@@ -46,7 +46,7 @@ func (p *printer) cast(s *stage) {
 	p.text("               v")
 	p.text("           jwtguard --> issuer %s (keys, every second)", s.issuer.URL)
 	p.text("\nEach line below is one HTTP request: the status is what the client got, the rest")
-	p.text("is from Envoy's access log. Grace is %s here; usually it is an hour.", grace)
+	p.text("is from Envoy's access log. Grace is %s here and clock_skew %s; usually an hour and a minute.", grace, clockSkew)
 }
 
 func (p *printer) act(n int, title string) {

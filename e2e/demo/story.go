@@ -35,7 +35,7 @@ func (s *story) tell(ctx context.Context) error {
 		{"A live key signs, and its tokens pass", s.normal},
 		{"A new key is published, and used", s.publish},
 		{"The old key is withdrawn: grace for tokens in flight", s.withdraw},
-		{"Grace is over: the key is retired, for ever", s.retire},
+		{"Grace is over: the key is retired, and that is final", s.retire},
 		{"The retired key is published again, by mistake or by an attacker", s.comeBack},
 	} {
 		s.act(i+1, a.title)

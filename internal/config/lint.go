@@ -89,7 +89,7 @@ func (c *Config) lintIssuer(iss *Issuer, add func(s Severity, rule, path, messag
 	if c.StateDir == "" && iss.Keys.ActivationDelay > 0 {
 		warn("activation_delay_restarts", "keys.activation_delay",
 			"activation_delay without state_dir: each restart forgets when a key was first seen, and waits again before it accepts any",
-			"set state_dir, or remove keys.activation_delay")
+			"remove keys.activation_delay, unless each restart may wait for it")
 	}
 	c.lintTombstones("retired", iss.Keys.Retired, warn)
 	c.lintTombstones("revoked", iss.Keys.Revoked, warn)
@@ -118,7 +118,7 @@ func (c *Config) lintTombstones(list string, lines []Tombstone, warn func(rule, 
 		if list == "retired" && t.Grace > 0 && c.StateDir == "" {
 			warn("retired_grace_restarts", path,
 				fmt.Sprintf("the retired key %s has a grace of %s, but no state_dir: after a restart this guard has never seen the key, and gives no grace", quote(t.label()), Span(t.Grace)),
-				"set state_dir; once the grace is over, write grace: 0s")
+				"do not restart guards while the grace runs; once it is over, write grace: 0s")
 		}
 	}
 }
@@ -135,7 +135,7 @@ func (c *Config) lintGuard(warn func(rule, path, message, remedy string)) {
 	if c.StateDir == "" {
 		warn("no_state_dir", "state_dir",
 			"no state_dir: retirements and revocations that are not written in the configuration are forgotten at a restart",
-			"set state_dir to a directory that outlives the process, and keep retired keys in retired: as well")
+			"write the keys that are out of service into keys.retired and keys.revoked")
 	} else {
 		warn("state_dir_unused", "state_dir", StateDirUnused,
 			"write every retired and revoked key into the configuration")

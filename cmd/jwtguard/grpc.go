@@ -34,6 +34,10 @@ const (
 	// headers of the request, 60 KiB by its default, and each is counted with 32
 	// bytes more (RFC 9113, section 6.5.2). Beyond it the stream is an error, too.
 	maxMetadata = 128 << 10
+	// streamWorkers is how many goroutines are kept for checks. A new one for each
+	// check has to grow its stack for the signature first, a tenth of all its
+	// processor time; when all are busy, new ones start as before.
+	streamWorkers = 64
 	// readyTick is how soon grpc.health.v1 follows readiness.
 	readyTick = 50 * time.Millisecond
 )
@@ -42,6 +46,7 @@ const (
 func (s *service) newGRPC(l config.GRPC) *grpc.Server {
 	options := []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxConcurrentStreams(maxStreams), grpc.MaxHeaderListSize(maxMetadata),
+		grpc.NumStreamWorkers(streamWorkers),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveLeast, PermitWithoutStream: true}),
 	}
 	if s.secure != nil && l.Address.Network != "unix" {

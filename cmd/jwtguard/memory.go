@@ -13,7 +13,7 @@ const (
 	// guard with few keys holds about 4 MiB; at Go's default it would collect as
 	// soon as it had allocated as much again, some ninety times a second under
 	// load, for a quarter of its processor time.
-	heapFloor = 32 << 20
+	heapFloor = 48 << 20
 	// gcLeast and gcMost bound the growth, in percent. Two thirds of a large heap
 	// are garbage at the most; below 2 MiB there is nothing more to gain.
 	gcLeast, gcMost = 200, 1600

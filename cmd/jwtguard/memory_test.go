@@ -8,7 +8,7 @@ func TestSmallHeapsAreCollectedLessOften(t *testing.T) {
 		live uint64
 		want int
 	}{
-		{0, 1600}, {1, 1600}, {2 * mib, 1600}, {4 * mib, 800}, {5 * mib, 600}, {16 * mib, 200}, {31 * mib, 200}, {1 << 40, 200},
+		{0, 1600}, {1, 1600}, {2 * mib, 1600}, {4 * mib, 1200}, {5 * mib, 950}, {16 * mib, 300}, {31 * mib, 200}, {1 << 40, 200},
 	} {
 		got := gcPercent(tt.live)
 		if got != tt.want {

@@ -192,3 +192,17 @@ func TestOrderedGraceAfterAStepAheadHasItsLength(t *testing.T) {
 	s.at(5).publish("A", "B").order(Order{Action: Retire, Kid: "A", At: minute(365), Grace: minutes(10)}).want("A grace")
 	s.at(14).want("A grace").at(15).want("A retired")
 }
+
+// On a machine that was suspended, lifecycle time lies behind the wall clock, in
+// which the configuration's reinstatement is written. A retirement after it stays.
+func TestReinstatementUndoesNoLaterRetirementAfterASuspension(t *testing.T) {
+	s := begin(t, usual).publish("A", "B")
+	s.drift = minutes(360)
+	s.at(5).publish("A", "B").at(10).publish("B").at(11).publish("B").at(45).publish("B").want("A retired").final("A")
+	for _, tt := range []struct {
+		at   int // by the wall clock; the retirement was at 6:40
+		want string
+	}{{100, "A retired, B active"}, {399, "A retired, B active"}} {
+		s.order(Order{Action: Reinstate, Kid: "A", At: minute(tt.at)}).want(tt.want).final("A")
+	}
+}

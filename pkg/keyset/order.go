@@ -156,7 +156,7 @@ func (d *draft) reinstate(o Order, targets []int) error {
 		switch {
 		case !k.RevokedAt.IsZero():
 			return ErrRevoked
-		case !k.Final || !o.At.IsZero() && !k.RetiredAt.Before(o.At):
+		case !k.Final || !o.At.IsZero() && !k.RetiredAt.Add(k.Drift).Before(o.At):
 			continue
 		case !k.Seen():
 			gone[i] = true

@@ -16,23 +16,30 @@ import (
 // buildLine is how the Dockerfile makes the binary.
 var buildLine = regexp.MustCompile(`(?m)^RUN (CGO_ENABLED=0 .* go build .*) -o /jwtguard \./cmd/jwtguard$`)
 
-// TestTheImageHoldsAStaticBinaryThatRuns runs the Dockerfile's own build line:
-// an image without a C library could not run anything else.
-func TestTheImageHoldsAStaticBinaryThatRuns(t *testing.T) {
+// dockerfile gives the checkout's directory and the text of its Dockerfile.
+func dockerfile(t *testing.T) (root, text string) {
+	t.Helper()
 	root, err := harness.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(filepath.Join(root, "Dockerfile"))
+	b, err := os.ReadFile(filepath.Join(root, "Dockerfile"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := buildLine.FindSubmatch(text)
+	return root, string(b)
+}
+
+// TestTheImageHoldsAStaticBinaryThatRuns runs the Dockerfile's own build line:
+// an image without a C library could not run anything else.
+func TestTheImageHoldsAStaticBinaryThatRuns(t *testing.T) {
+	root, text := dockerfile(t)
+	m := buildLine.FindStringSubmatch(text)
 	if m == nil {
 		t.Fatal("the Dockerfile has no line that builds /jwtguard")
 	}
 	binary := filepath.Join(t.TempDir(), "jwtguard")
-	build := exec.Command("sh", "-c", string(m[1])+" -o "+binary+" ./cmd/jwtguard")
+	build := exec.Command("sh", "-c", m[1]+" -o "+binary+" ./cmd/jwtguard")
 	build.Dir = root
 	build.Env = append(os.Environ(), "TARGETOS=linux", "TARGETARCH="+runtime.GOARCH, "VERSION=v0.0.0-test")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -58,15 +65,8 @@ func TestTheImageHoldsAStaticBinaryThatRuns(t *testing.T) {
 }
 
 func TestTheImageRunsWithoutRootAndShell(t *testing.T) {
-	root, err := harness.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(filepath.Join(root, "Dockerfile"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, final, found := strings.Cut(string(text), "\nFROM gcr.io/distroless/static-")
+	_, text := dockerfile(t)
+	_, final, found := strings.Cut(text, "\nFROM gcr.io/distroless/static-")
 	if !found {
 		t.Fatal("the last stage is not a distroless image without a C library")
 	}

@@ -18,7 +18,8 @@ var emptySet = keyset.New(keyset.Params{})
 func (noKeys) Set() *keyset.Set { return emptySet }
 
 // explain judges the token: first without any keys and, if it gets as far as
-// needing one, by those that its issuer lists. at is zero for now.
+// needing one, by those that its issuer lists. A zero at
+// means the present instant.
 func explain(c *config.Config, policy, token string, at time.Time) (*explanation, error) {
 	var wall func() time.Time
 	if !at.IsZero() {

@@ -16,9 +16,6 @@ import (
 // a path of the admin API.
 const MaxKidSize = 256
 
-// maxTime is the first second that RFC 3339 cannot write: the year 10000.
-const maxTime = 253402300800
-
 // privateMembers are those that hold a private key, or part of one: RFC 7518,
 // sections 6.2.2 and 6.3.2; RFC 8037, section 2.
 var privateMembers = map[string][]string{
@@ -153,8 +150,8 @@ func readTime(o Object, name string) (time.Time, keyset.SkipReason) {
 	if !ok {
 		return time.Time{}, ""
 	}
-	n, ok := v.Integer()
-	if !ok || n < 0 || n >= maxTime {
+	n, ok := v.NumericDate()
+	if !ok {
 		return time.Time{}, keyset.SkipMalformed
 	}
 	return time.Unix(n, 0).UTC(), ""

@@ -71,6 +71,18 @@ func (v Value) Integer() (int64, bool) {
 	return n, true
 }
 
+// endOfTime is the first second after the year 9999, as Unix time: no honest
+// document speaks of it, and RFC 3339 cannot write it.
+const endOfTime = 253402300800
+
+// NumericDate is the time in seconds since 1970 (RFC 7519, section 2), if the
+// value is one in whole seconds. The RFC would allow fractions; integers are what
+// every issuer writes, and leave nothing to rounding.
+func (v Value) NumericDate() (int64, bool) {
+	n, ok := v.Integer()
+	return n, ok && n >= 0 && n < endOfTime
+}
+
 // Bool is the boolean, if the value is one.
 func (v Value) Bool() (value, ok bool) {
 	return v == "true", v.Kind() == KindBoolean

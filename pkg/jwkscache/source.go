@@ -7,13 +7,14 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/jwtguard/jwtguard/internal/jose"
 )
 
 // Limits of one fetch.
 const (
-	// A key set of 100 RSA keys of 4096 bits, each with a certificate chain, is
-	// about 400 KiB; whatever is larger is not a key set.
-	maxDocument = 512 << 10
+	// What is larger would not be read as a key set anyhow.
+	maxDocument = jose.MaxDocumentSize
 	// Long enough for a TLS handshake across the world on a lossy line, short
 	// enough for several attempts within the shortest sensible max_stale.
 	defaultTimeout = 5 * time.Second

@@ -51,8 +51,7 @@ func (o *observation) leave(i int) {
 	if next.Confirmed {
 		o.tell(i, Event{Type: EventConfirmed})
 	} else {
-		// A key that leaves again soon after its return
-		// does not earn a second grace.
+		// A key that leaves again soon after its return earns no second grace.
 		if !k.ReturnedAt.IsZero() && !o.at.After(k.ReturnedAt.Add(2*o.params.Interval)) {
 			c.LeftAt = k.Reverted.LeftAt
 			c.GraceFrom = earlier(next.GraceFrom, k.Reverted.LeftAt.Add(2*o.params.Interval))

@@ -9,10 +9,6 @@ import (
 	"github.com/jwtguard/jwtguard/pkg/keyset"
 )
 
-// endOfTime is the first second after the year 9999, as Unix time: no honest
-// token speaks of it, and RFC 3339 cannot write it.
-const endOfTime = 253402300800
-
 // times are a token's NumericDates (RFC 7519, section 2) in Unix seconds.
 type times struct {
 	exp, nbf, iat int64
@@ -62,8 +58,7 @@ func (j *judge) checkClaims() Reason {
 	return OK
 }
 
-// date reads a NumericDate. RFC 7519 would allow fractions; integers are what
-// every issuer writes, and leave nothing to rounding.
+// date reads a time; see [jose.Value.NumericDate].
 func (j *judge) date(name string, required bool) (n int64, present bool, r Reason) {
 	v, ok := j.token.Claims.Get(name)
 	if !ok {
@@ -72,8 +67,7 @@ func (j *judge) date(name string, required bool) (n int64, present bool, r Reaso
 		}
 		return 0, false, OK
 	}
-	n, ok = v.Integer()
-	if !ok || n < 0 || n >= endOfTime {
+	if n, ok = v.NumericDate(); !ok {
 		return 0, true, j.stop(ClaimInvalid, "%s is not a time in whole seconds since 1970", name)
 	}
 	return n, true, OK

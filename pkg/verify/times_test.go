@@ -8,6 +8,9 @@ import (
 	"github.com/jwtguard/jwtguard/pkg/keyset"
 )
 
+// endOfTime is the first second after the year 9999.
+const endOfTime = 253402300800
+
 // Each edge from both sides, at noon and with a minute of skew.
 func TestTimesToTheSecond(t *testing.T) {
 	now := noon.Unix()

@@ -12,8 +12,8 @@ LDFLAGS := $(if $(VERSION),-X main.version=$(VERSION))
 TEST_TIMEOUT ?= 12m
 # Per fuzz target: short in `make test`, which only asks whether the target
 # and its seeds hold.
-FUZZ_SHORT ?= 5s
-FUZZ_LONG ?= 5m
+FUZZ_SHORT ?= 10000x
+FUZZ_LONG ?= 1000000x
 
 # The Envoy that e2e, demo and bench start; found or installed on first use.
 ENVOY = ENVOY_BIN="$$(tools/envoy.sh)"

@@ -86,3 +86,22 @@ func list(d *keyset.Document, key keyset.Listed) keyset.Skipped {
 	}
 	return keyset.Skipped{}
 }
+
+// ReadMaterial reads the public members of one key, as [keyset.Listed] holds them
+// in JWK: a record that was kept elsewhere. It gives Thumbprint, Modulus, Public
+// and JWK. The error is of the kind [ErrMalformed].
+func ReadMaterial(jwk []byte) (keyset.Listed, error) {
+	if err := checkObject(jwk); err != nil {
+		return keyset.Listed{}, faultf(ErrMalformed, "key: %v", err)
+	}
+	o, _ := newObject(string(jwk), nil)
+	kty, _ := stringOf(o, "kty")
+	m, reason := readMaterial(kty, o)
+	switch {
+	case reason != "":
+		return keyset.Listed{}, faultf(ErrMalformed, "key: %s", reason)
+	case string(m.jwk) != string(jwk):
+		return keyset.Listed{}, faultf(ErrMalformed, "key: not in the canonical form of RFC 7638")
+	}
+	return keyset.Listed{Thumbprint: m.thumbprint, Modulus: m.modulus, Public: m.public, JWK: m.jwk}, nil
+}

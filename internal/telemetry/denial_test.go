@@ -60,7 +60,7 @@ func TestRefusalsNameNoMoreThanTheyMay(t *testing.T) {
 			Headers: []verify.HeaderValue{{Name: "x-jwt-sub", Value: "SECRET"}}},
 			map[string]any{"decision": "shadow_deny", "reason": "token_expired", "policy": "payments", "issuer": "corp", "kid": "k", "key_state": "grace"}},
 		{"a retired key, still in somebody's hands", verify.Decision{Verdict: verify.Deny, Reason: verify.KeyRetired, Policy: policy, Issuer: issuer,
-			Key: newKey(), Kid: "k", State: keyset.Retired, Signature: verify.Valid},
+			Key: newKey(), Kid: "k", State: keyset.Retired, Signature: keyset.Valid},
 			map[string]any{"decision": "deny", "reason": "key_retired", "policy": "payments", "issuer": "corp", "kid": "k", "key_state": "retired", "signature": "valid"}},
 		{"a revoked key, and more than enough of it", verify.Decision{Verdict: verify.Deny, Reason: verify.KeyRevoked, Policy: policy, Issuer: issuer,
 			Key: newKey(), Kid: "k", State: keyset.Revoked},

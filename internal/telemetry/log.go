@@ -107,9 +107,12 @@ func (l *Log) Fetched(f jwkscache.Fetch) {
 // Observe counts the use of the key, and logs a refusal, at a bounded rate.
 func (l *Log) Observe(ctx context.Context, d *verify.Decision, elapsed time.Duration, requestID string) {
 	if d.Key != nil {
-		if d.OK() {
+		switch {
+		case d.OK():
 			d.Key.Allow(d.At.Wall, d.Expires, d.Issued)
-		} else {
+		case d.Reason == verify.KeyRetired, d.Reason == verify.KeyRevoked:
+			d.Key.Attempt(d.Signature)
+		default:
 			d.Key.Deny()
 		}
 	}

@@ -16,7 +16,7 @@ func (o *observation) withdrawals(empty bool) {
 			continue
 		// Lifecycle time decides: a wall clock that stepped back makes a key
 		// pending again that was in force.
-		case !present && !k.Final && k.State(o.now) == Pending && o.now.Life.Before(k.NotBefore):
+		case !present && !k.Final && k.State(o.now) == Pending && o.now.Life.Before(k.Begins()):
 			o.tell(i, Event{Type: EventDropped})
 			dropped[i] = true
 			continue

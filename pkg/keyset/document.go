@@ -58,4 +58,6 @@ const (
 	SkipReused    SkipReason = "kid_reused"    // a known kid with new material
 	SkipRetired   SkipReason = "retired"       // out of service for ever
 	SkipFull      SkipReason = "records_full"  // more records than an issuer may have
+
+	SkipUnrecorded SkipReason = "unrecorded" // it could not be written to the ledger; see [Set.Restrict]
 )

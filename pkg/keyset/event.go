@@ -15,6 +15,7 @@ const (
 	EventState      EventType = "key_state"      // From and To
 	EventFinal      EventType = "key_final"      // the tombstone is written
 	EventDropped    EventType = "key_dropped"    // withdrawn while pending: it never was in force
+	EventChanged    EventType = "key_changed"    // listed with another alg, nbf or exp
 	EventOrdered    EventType = "key_ordered"    // retire, revoke or reinstate
 	EventAliasSeen  EventType = "kid_first_seen" // a further kid of a known key
 	EventAliasLeft  EventType = "kid_left"

@@ -22,11 +22,13 @@ type Key struct {
 
 	FirstSeen time.Time // zero: never seen
 	LastSeen  time.Time // the last observation that listed it, whether it helped or not
-	NotBefore time.Time // JWK nbf or the end of the activation delay, whichever is later
+	Activates time.Time // end of the activation delay; zero: none
+	NotBefore time.Time // JWK nbf
 	Expires   time.Time // JWK exp
 	Departure           // from the issuer's documents
 
 	RetiredAt    time.Time // when it was, or will be, put out of service for ever
+	OrderedWall  time.Time // when that was ordered last, by the wall clock; zero if it ended by itself
 	OrderedUntil time.Time // end of the ordered grace; GraceUntil may be nearer, by a withdrawal
 	RevokedAt    time.Time
 	Final        bool   // out of service for ever: this record is a tombstone
@@ -105,15 +107,26 @@ func (k *Key) State(now Instant) State {
 		}
 	}
 	// A key that will be put out of service and was never listed is not in force.
-	if state != Retired && (!k.Seen() || !now.reached(k.NotBefore)) {
+	if state != Retired && (!k.Seen() || now.Life.Before(k.Activates) || !now.reached(k.NotBefore)) {
 		return Pending
 	}
 	return state
 }
 
+// Begins is before when a pending key is not to be used.
+func (k *Key) Begins() time.Time { return later(k.NotBefore, k.Activates) }
+
 // ordered tells whether the key was put out of service for ever, and the time
 // for that has come.
 func (k *Key) ordered(now Instant) bool { return k.Final && now.passed(k.RetiredAt) }
+
+// retiredWall is when the key was put out of service, by the wall clock.
+func (k *Key) retiredWall() time.Time {
+	if !k.OrderedWall.IsZero() {
+		return k.OrderedWall
+	}
+	return k.RetiredAt.Add(k.Drift)
+}
 
 // GraceStart is the instant after which the issuer no longer signs with the key;
 // zero if it is not known to have stopped. Tokens issued later are forged, or

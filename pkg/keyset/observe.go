@@ -11,6 +11,18 @@ import (
 // A document older than the newest one (an old copy, by its Age header) neither
 // adds nor withdraws anything; but a private key in it is public all the same.
 func (s *Set) Observe(doc Document, at, now Instant) (*Set, []Event) {
+	return s.observe(doc, at, now, false)
+}
+
+// Restrict applies what a document takes away, and nothing that it would add:
+// new keys and names are skipped, and what had left stays where it was, neither
+// back nor confirmed. Observing the same document at the same time later makes
+// up for that.
+func (s *Set) Restrict(doc Document, at, now Instant) (*Set, []Event) {
+	return s.observe(doc, at, now, true)
+}
+
+func (s *Set) observe(doc Document, at, now Instant, restrict bool) (*Set, []Event) {
 	d := s.edit(now)
 	d.failing = false
 	d.compromise(doc.Skipped)
@@ -18,7 +30,7 @@ func (s *Set) Observe(doc Document, at, now Instant) (*Set, []Event) {
 		d.advance()
 		return d.done(), d.events
 	}
-	o := observation{draft: d, before: s.keys, at: at.Life, told: map[anomaly]bool{}, present: map[int]Listed{}}
+	o := observation{draft: d, restrict: restrict, before: s.keys, at: at.Life, told: map[anomaly]bool{}, present: map[int]Listed{}}
 	d.skipped = slices.Clone(doc.Skipped)
 	d.returned = map[string]int{}
 	d.observed = at
@@ -35,10 +47,11 @@ func (s *Set) Observe(doc Document, at, now Instant) (*Set, []Event) {
 // observation is one document being applied.
 type observation struct {
 	*draft
-	before  []*Key // the records as they were; same indexes
-	at      time.Time
-	told    map[anomaly]bool
-	present map[int]Listed // records that the document lists
+	restrict bool
+	before   []*Key // the records as they were; same indexes
+	at       time.Time
+	told     map[anomaly]bool
+	present  map[int]Listed // records that the document lists
 }
 
 // compromise revokes the keys whose private part stands in the document. One
@@ -121,6 +134,13 @@ func (o *observation) list(l Listed) {
 	if n, taken := o.byKid[l.Kid]; taken && (!known || n.key != i) && o.reused(n, l) {
 		return
 	}
+	if o.restrict && (!known || o.widens(i, l)) {
+		o.refuse(l, SkipUnrecorded)
+		if known {
+			o.present[i] = l
+		}
+		return
+	}
 	_, named := o.byKid[l.Kid]
 	switch p, twice := o.present[i]; {
 	case known && twice && p.Alg != l.Alg:
@@ -134,6 +154,15 @@ func (o *observation) list(l Listed) {
 	default:
 		o.meet(o.add(&Key{Thumbprint: l.Thumbprint, Modulus: l.Modulus}), l)
 	}
+}
+
+// widens tells whether listing the record i as l would give it anything that it
+// does not have.
+func (o *observation) widens(i int, l Listed) bool {
+	k := o.keys[i]
+	j := k.alias(l.Kid)
+	return !k.Seen() || !k.LeftAt.IsZero() || j < 0 || !k.Aliases[j].listed() ||
+		k.Alg != l.Alg || !k.NotBefore.Equal(l.NotBefore) || !k.Expires.Equal(l.Expires)
 }
 
 // unnamed finds the record that was ordered out of service by this kid before

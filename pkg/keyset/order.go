@@ -131,6 +131,10 @@ func (d *draft) withdraw(i int, o Order) {
 		c := d.change(i)
 		c.Final, c.Reinstated, c.Reason, c.Actor = true, false, o.Reason, o.Actor
 		c.RetiredAt, c.OrderedUntil = earlier(k.RetiredAt, at), earlier(k.OrderedUntil, until)
+		c.OrderedWall = later(k.OrderedWall, o.At)
+		if o.At.IsZero() {
+			c.OrderedWall = later(k.OrderedWall, d.now.Wall)
+		}
 		c.GraceUntil = earlier(k.GraceUntil, until)
 		drift := time.Duration(0) // at is a time of the wall clock, unless it is now
 		if o.At.IsZero() {
@@ -156,14 +160,14 @@ func (d *draft) reinstate(o Order, targets []int) error {
 		switch {
 		case !k.RevokedAt.IsZero():
 			return ErrRevoked
-		case !k.Final || !o.At.IsZero() && !k.RetiredAt.Add(k.Drift).Before(o.At):
+		case !k.Final || !o.At.IsZero() && !k.retiredWall().Before(o.At):
 			continue
 		case !k.Seen():
 			gone[i] = true
 		default:
 			inForce := k.ordered(d.now)
 			c := d.change(i)
-			c.Final, c.RetiredAt, c.OrderedUntil = false, time.Time{}, time.Time{}
+			c.Final, c.RetiredAt, c.OrderedWall, c.OrderedUntil = false, time.Time{}, time.Time{}, time.Time{}
 			c.Reason, c.Actor = o.Reason, o.Actor
 			maps.DeleteFunc(d.returned, func(_ string, r int) bool { return r == i })
 			// Only a key that the issuer lists goes back into service now. Any

@@ -1,6 +1,9 @@
 package keyset
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // meet notes that the document lists the record i as l.
 func (o *observation) meet(i int, l Listed) {
@@ -23,20 +26,22 @@ func (o *observation) meet(i int, l Listed) {
 		}
 		return
 	}
-	begin := l.NotBefore
-	if o.params.ActivationDelay > 0 {
-		activation := k.FirstSeen.Add(o.params.ActivationDelay)
-		if !first && k.NotBefore.Before(activation) {
-			activation = k.NotBefore // settings that changed since do not put it off
-		}
-		begin = later(begin, activation)
+	switch activates := k.FirstSeen.Add(o.params.ActivationDelay); {
+	case o.params.ActivationDelay == 0:
+		k.Activates = time.Time{}
+	case first || activates.Before(k.Activates): // settings that changed since do not put it off
+		k.Activates = activates
 	}
+	before := *k
 	if _, twice := o.present[i]; twice {
-		k.NotBefore, k.Expires = later(k.NotBefore, begin), earlier(k.Expires, l.Expires)
+		k.NotBefore, k.Expires = later(k.NotBefore, l.NotBefore), earlier(k.Expires, l.Expires)
 	} else {
-		k.Alg, k.NotBefore, k.Expires = l.Alg, begin, l.Expires
+		k.Alg, k.NotBefore, k.Expires = l.Alg, l.NotBefore, l.Expires
 	}
 	o.present[i] = l
+	if !first && (k.Alg != before.Alg || !k.NotBefore.Equal(before.NotBefore) || !k.Expires.Equal(before.Expires)) {
+		o.tell(i, Event{Type: EventChanged})
+	}
 	if !k.LeftAt.IsZero() && !k.ordered(o.now) {
 		o.comeBack(i)
 	}

@@ -264,7 +264,9 @@ func (w *world) check() {
 			w.fail(k, "usable, and last listed at %v", w.listedAt[k.Thumbprint])
 		}
 		for _, both := range []Instant{{w.now.Wall, w.now.Wall}, {w.now.Life, w.now.Life}} {
-			if usable && k.Drift == 0 && !k.State(both).Usable() {
+			activated := *k // the activation delay goes by lifecycle time alone
+			activated.Activates = time.Time{}
+			if usable && k.Drift == 0 && !activated.State(both).Usable() {
 				w.fail(k, "one clock alone would not permit it: %v", both)
 			}
 		}

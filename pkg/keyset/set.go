@@ -104,8 +104,7 @@ func (s *Set) akin(thumbprint, modulus string) []int {
 // Usable tells whether tokens can be accepted now: an observation that is not
 // stale, and an active key.
 func (s *Set) Usable(now Instant) bool {
-	return !s.observed.IsZero() && !s.Stale(now) &&
-		slices.ContainsFunc(s.keys, func(k *Key) bool { return k.State(now) == Active })
+	return !s.observed.IsZero() && !s.Stale(now) && s.hasActive(now)
 }
 
 // Next is how long it takes until a deadline of any key falls due on one of the
@@ -119,7 +118,7 @@ func (s *Set) Next(now Instant) (wait time.Duration, ok bool) {
 		}
 	}
 	for _, k := range s.keys {
-		for _, t := range [...]time.Time{k.NotBefore, k.Expires, k.RetiredAt} {
+		for _, t := range [...]time.Time{k.Activates, k.NotBefore, k.Expires, k.RetiredAt} {
 			consider(t, now)
 		}
 		consider(k.GraceFrom, now.without(k.Drift))

@@ -17,6 +17,30 @@ type Usage struct {
 	latestExpiry   atomic.Int64 // Unix seconds; 0: none
 	latestIssued   atomic.Int64 // Unix seconds; 0: none
 	longestSeconds atomic.Int64 // longest exp - iat seen
+	attempts       [signatures]atomic.Uint64
+}
+
+// Signature is what is known of the signature of a token whose key is out of
+// service: evidence of whether the attempt came from whoever holds the key.
+type Signature uint8
+
+// The signature verdicts.
+const (
+	Unchecked Signature = iota
+	Invalid
+	Valid
+	signatures // how many there are
+)
+
+// String is the word for metrics, logs and evidence.
+func (s Signature) String() string {
+	switch s {
+	case Valid:
+		return "valid"
+	case Invalid:
+		return "invalid"
+	}
+	return "unchecked"
 }
 
 // Allow counts an accepted token, used at the given time, with its exp and iat
@@ -33,6 +57,56 @@ func (u *Usage) Allow(at, expires, issued time.Time) {
 
 // Deny counts a token that named the key and was refused.
 func (u *Usage) Deny() { u.denied.Add(1) }
+
+// Attempt counts a token that named the key after it was put out of service, and
+// was refused for that.
+func (u *Usage) Attempt(s Signature) {
+	u.denied.Add(1)
+	u.attempts[s].Add(1)
+}
+
+// Tally is a reading of a [Usage].
+type Tally struct {
+	Allowed, Denied uint64
+	Attempts        [signatures]uint64 // by Signature; parts of Denied
+	LastUsed        time.Time          // zero: never
+	LatestExpiry    time.Time          // zero: none; whole seconds, like all below
+	LatestIssued    time.Time
+	LongestLifetime time.Duration
+}
+
+// Tally reads all of it. While tokens are counted, the figures may be of slightly
+// different moments.
+func (u *Usage) Tally() Tally {
+	t := Tally{
+		Allowed: u.Allowed(), Denied: u.Denied(), LastUsed: u.LastUsed(),
+		LatestExpiry: u.LatestExpiry(), LatestIssued: u.LatestIssued(), LongestLifetime: u.LongestLifetime(),
+	}
+	for i := range t.Attempts {
+		t.Attempts[i] = u.attempts[i].Load()
+	}
+	return t
+}
+
+// NewUsage goes on from a reading.
+func NewUsage(t Tally) *Usage {
+	u := new(Usage)
+	u.allowed.Store(t.Allowed)
+	u.denied.Store(t.Denied)
+	for i, n := range t.Attempts {
+		u.attempts[i].Store(n)
+	}
+	for v, at := range map[*atomic.Int64]time.Time{&u.latestExpiry: t.LatestExpiry, &u.latestIssued: t.LatestIssued} {
+		if !at.IsZero() {
+			v.Store(at.Unix())
+		}
+	}
+	if !t.LastUsed.IsZero() {
+		u.lastUsed.Store(t.LastUsed.UnixNano())
+	}
+	u.longestSeconds.Store(int64(t.LongestLifetime / time.Second))
+	return u
+}
 
 // Allowed is the number of accepted tokens.
 func (u *Usage) Allowed() uint64 { return u.allowed.Load() }

@@ -30,28 +30,6 @@ func (v Verdict) String() string {
 	return "deny"
 }
 
-// Signature is what is known of the signature of a token whose key is out of
-// service: evidence of whether the attempt came from whoever holds the key.
-type Signature uint8
-
-// The signature verdicts.
-const (
-	Unchecked Signature = iota
-	Invalid
-	Valid
-)
-
-// String is the word for metrics and logs.
-func (s Signature) String() string {
-	switch s {
-	case Valid:
-		return "valid"
-	case Invalid:
-		return "invalid"
-	}
-	return "unchecked"
-}
-
 // Refresh is what a fetch of the issuer's keys could do about a decision.
 type Refresh uint8
 
@@ -82,7 +60,7 @@ type Decision struct {
 	Alg    string       // the token's alg; empty without Key
 	State  keyset.State // Key's state at the instant of the decision; zero without Key
 
-	Signature Signature // of key_retired and key_revoked alone
+	Signature keyset.Signature // of key_retired and key_revoked alone
 	Refresh   Refresh
 	Headers   []HeaderValue // claim and payload headers; only of a token that was accepted
 

@@ -242,7 +242,7 @@ func TestAliases(t *testing.T) {
 	}
 	judge("old", -8*time.Minute, 0, IssuedAfterWithdrawal)
 	set = observe(set, 49*time.Minute, both[1:]...)
-	if d := judge("old", -11*time.Minute, 50*time.Minute, KeyRetired); d.Signature != Valid {
+	if d := judge("old", -11*time.Minute, 50*time.Minute, KeyRetired); d.Signature != keyset.Valid {
 		t.Errorf("signature %s", d.Signature)
 	}
 	judge("new", 49*time.Minute, 50*time.Minute, OK)
@@ -258,7 +258,7 @@ func TestRetiredKeyUnderAnotherName(t *testing.T) {
 	set = observe(set, time.Minute, jwk("renamed", p256Key()), jwk("rsa", rsaKey()))
 	s := goodScene()
 	s.set, s.now, s.header["kid"] = set, at(time.Minute), "renamed"
-	if d := s.expect(t, KeyRetired); d.Kid != "renamed" || d.Signature != Valid {
+	if d := s.expect(t, KeyRetired); d.Kid != "renamed" || d.Signature != keyset.Valid {
 		t.Errorf("%+v", d)
 	}
 }

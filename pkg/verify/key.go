@@ -57,7 +57,7 @@ func (j *judge) checkState() Reason {
 	case keyset.Active, keyset.Grace:
 		return OK
 	case keyset.Pending:
-		return j.stop(KeyPending, "the key is not to be used before %s", j.ref.NotBefore.UTC().Format(time.RFC3339))
+		return j.stop(KeyPending, "the key is not to be used before %s", j.ref.Begins().UTC().Format(time.RFC3339))
 	case keyset.Revoked:
 		j.checkLate()
 		return j.stop(KeyRevoked, "the key was revoked%s", j.since())
@@ -93,9 +93,9 @@ func (j *judge) checkLate() {
 	if !j.ref.Seen() || !j.issuer.late.take(j.now.Life) {
 		return
 	}
-	j.d.Signature = Invalid
+	j.d.Signature = keyset.Invalid
 	if jose.Verify(j.alg, j.ref.Public, j.token.SigningInput, j.token.Signature) == nil {
-		j.d.Signature = Valid
+		j.d.Signature = keyset.Valid
 	}
 }
 

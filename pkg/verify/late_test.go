@@ -21,21 +21,21 @@ func TestSignatureOfKeyOutOfService(t *testing.T) {
 		set   *keyset.Set
 		spoil func(*scene)
 		want  Reason
-		sig   Signature
+		sig   keyset.Signature
 	}{
-		{"retired, genuine", retired, nil, KeyRetired, Valid},
-		{"revoked, genuine", revoked, nil, KeyRevoked, Valid},
-		{"retired, genuine and expired", retired, claim("exp", 0), KeyRetired, Valid},
-		{"retired, forged", retired, text(forged), KeyRetired, Invalid},
-		{"revoked, signed by somebody else", revoked, func(s *scene) { s.key = otherKey() }, KeyRevoked, Invalid},
-		{"retired, stripped", retired, text(replaced(2, "")), KeyRetired, Invalid},
-		{"retired, alg of another key type", retired, func(s *scene) { s.header["alg"], s.alg, s.key = "RS256", "RS256", rsaKey() }, KeyRetired, Invalid},
+		{"retired, genuine", retired, nil, KeyRetired, keyset.Valid},
+		{"revoked, genuine", revoked, nil, KeyRevoked, keyset.Valid},
+		{"retired, genuine and expired", retired, claim("exp", 0), KeyRetired, keyset.Valid},
+		{"retired, forged", retired, text(forged), KeyRetired, keyset.Invalid},
+		{"revoked, signed by somebody else", revoked, func(s *scene) { s.key = otherKey() }, KeyRevoked, keyset.Invalid},
+		{"retired, stripped", retired, text(replaced(2, "")), KeyRetired, keyset.Invalid},
+		{"retired, alg of another key type", retired, func(s *scene) { s.header["alg"], s.alg, s.key = "RS256", "RS256", rsaKey() }, KeyRetired, keyset.Invalid},
 		{"retired, signed with the key by another of its algorithms", ordered(good, 0, keyset.Order{Action: keyset.Retire, Kid: "rsa"}), func(s *scene) {
 			s.issuer.Algorithms = []string{"RS256", "PS256"}
 			s.header["kid"], s.header["alg"], s.alg, s.key = "rsa", "PS256", "PS256", rsaKey()
-		}, KeyRetired, Valid},
-		{"ordered out of service, never seen", unseen, header("kid", "gone"), KeyRevoked, Unchecked},
-		{"the same, by thumbprint", material, header("kid", "gone"), KeyRevoked, Unchecked},
+		}, KeyRetired, keyset.Valid},
+		{"ordered out of service, never seen", unseen, header("kid", "gone"), KeyRevoked, keyset.Unchecked},
+		{"the same, by thumbprint", material, header("kid", "gone"), KeyRevoked, keyset.Unchecked},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := goodScene()
@@ -80,7 +80,7 @@ func TestLateChecksAreFew(t *testing.T) {
 						if d.Reason != KeyRetired && d.Reason != KeyRevoked {
 							t.Errorf("%s (%s)", d.Reason, d.Detail)
 						}
-						if d.Signature == Valid {
+						if d.Signature == keyset.Valid {
 							mu.Lock()
 							n++
 							mu.Unlock()
@@ -141,11 +141,11 @@ func TestLateChecksAreCountedByIssuer(t *testing.T) {
 	for range lateChecks {
 		v.Decide(policies[0], token, s.now)
 	}
-	if d := v.Decide(policies[0], token, s.now); d.Signature != Unchecked {
+	if d := v.Decide(policies[0], token, s.now); d.Signature != keyset.Unchecked {
 		t.Errorf("signature %s", d.Signature)
 	}
 	s.claims["iss"], s.key = b.ID, otherKey()
-	if d := v.Decide(policies[0], s.token(), s.now); d.Signature != Valid {
+	if d := v.Decide(policies[0], s.token(), s.now); d.Signature != keyset.Valid {
 		t.Errorf("signature %s", d.Signature)
 	}
 }
@@ -156,7 +156,7 @@ func TestPendingKeyIsNotChecked(t *testing.T) {
 	s := goodScene()
 	s.set = observed(-time.Minute, jwk("ec", p256Key(), "nbf", noon.Add(time.Second).Unix()))
 	s.claims["sub"] = "x"
-	if d := s.expect(t, KeyPending); d.Signature != Unchecked || d.State != keyset.Pending {
+	if d := s.expect(t, KeyPending); d.Signature != keyset.Unchecked || d.State != keyset.Pending {
 		t.Errorf("%s, signature %s", d.State, d.Signature)
 	}
 	s.now = at(time.Second)

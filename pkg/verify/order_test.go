@@ -111,23 +111,23 @@ func TestOutOfServiceBeforeUnusableSet(t *testing.T) {
 		set       *keyset.Set
 		kid       string
 		want      Reason
-		signature Signature
+		signature keyset.Signature
 	}{
-		{"never fetched, retired unseen", ordered(fresh, 0, retire), "ec", KeyRetired, Unchecked},
-		{"never fetched, revoked unseen", ordered(fresh, 0, revoke), "ec", KeyRevoked, Unchecked},
-		{"never fetched, another retired", ordered(fresh, 0, retire), "rsa", KeysUnavailable, Unchecked},
-		{"stale, retired", ordered(old, 0, retire), "ec", KeyRetired, Valid},
-		{"stale, revoked", ordered(old, 0, revoke), "ec", KeyRevoked, Valid},
-		{"stale, another retired", ordered(old, 0, retire), "other", KeysStale, Unchecked},
-		{"stale, unknown", old, "other", KeysStale, Unchecked},
-		{"stale and failing, unknown", old.WithFailure(), "other", KeysStale, Unchecked},
-		{"failing, unknown", good.WithFailure(), "other", KeysUnavailable, Unchecked},
-		{"failing, retired", ordered(good, 0, retire).WithFailure(), "ec", KeyRetired, Valid},
-		{"failing, known", good.WithFailure(), "ec", OK, Unchecked},
-		{"retired from the next second on, seen", ordered(good, 0, keyset.Order{Action: keyset.Retire, Kid: "ec", At: noon.Add(time.Second)}), "ec", OK, Unchecked},
-		{"retired from the next second on, unseen", ordered(good, 0, keyset.Order{Action: keyset.Retire, Kid: "new", At: noon.Add(time.Second)}), "new", KidUnknown, Unchecked},
-		{"never fetched, retired from the next second on", ordered(fresh, 0, keyset.Order{Action: keyset.Retire, Kid: "ec", At: noon.Add(time.Second)}), "ec", KeysUnavailable, Unchecked},
-		{"never fetched, retired with a grace, unseen", ordered(fresh, 0, keyset.Order{Action: keyset.Retire, Kid: "ec", Grace: time.Hour}), "ec", KeyRetired, Unchecked},
+		{"never fetched, retired unseen", ordered(fresh, 0, retire), "ec", KeyRetired, keyset.Unchecked},
+		{"never fetched, revoked unseen", ordered(fresh, 0, revoke), "ec", KeyRevoked, keyset.Unchecked},
+		{"never fetched, another retired", ordered(fresh, 0, retire), "rsa", KeysUnavailable, keyset.Unchecked},
+		{"stale, retired", ordered(old, 0, retire), "ec", KeyRetired, keyset.Valid},
+		{"stale, revoked", ordered(old, 0, revoke), "ec", KeyRevoked, keyset.Valid},
+		{"stale, another retired", ordered(old, 0, retire), "other", KeysStale, keyset.Unchecked},
+		{"stale, unknown", old, "other", KeysStale, keyset.Unchecked},
+		{"stale and failing, unknown", old.WithFailure(), "other", KeysStale, keyset.Unchecked},
+		{"failing, unknown", good.WithFailure(), "other", KeysUnavailable, keyset.Unchecked},
+		{"failing, retired", ordered(good, 0, retire).WithFailure(), "ec", KeyRetired, keyset.Valid},
+		{"failing, known", good.WithFailure(), "ec", OK, keyset.Unchecked},
+		{"retired from the next second on, seen", ordered(good, 0, keyset.Order{Action: keyset.Retire, Kid: "ec", At: noon.Add(time.Second)}), "ec", OK, keyset.Unchecked},
+		{"retired from the next second on, unseen", ordered(good, 0, keyset.Order{Action: keyset.Retire, Kid: "new", At: noon.Add(time.Second)}), "new", KidUnknown, keyset.Unchecked},
+		{"never fetched, retired from the next second on", ordered(fresh, 0, keyset.Order{Action: keyset.Retire, Kid: "ec", At: noon.Add(time.Second)}), "ec", KeysUnavailable, keyset.Unchecked},
+		{"never fetched, retired with a grace, unseen", ordered(fresh, 0, keyset.Order{Action: keyset.Retire, Kid: "ec", Grace: time.Hour}), "ec", KeyRetired, keyset.Unchecked},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := goodScene()

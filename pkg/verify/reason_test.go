@@ -177,7 +177,7 @@ func TestGoodTokenIsAccepted(t *testing.T) {
 	if d.Policy.Name != DefaultPolicy || d.Issuer.Name != "corp" || d.Kid != "ec" || d.Alg != "ES256" || d.State != keyset.Active || d.At != s.now {
 		t.Errorf("%+v", d)
 	}
-	if d.Key == nil || d.Key.Kid() != "ec" || d.Signature != Unchecked || d.Refresh != NoRefresh || d.Detail != "" {
+	if d.Key == nil || d.Key.Kid() != "ec" || d.Signature != keyset.Unchecked || d.Refresh != NoRefresh || d.Detail != "" {
 		t.Errorf("%+v", d)
 	}
 	if !d.Expires.Equal(noon.Add(30*time.Minute)) || !d.Issued.Equal(noon.Add(-30*time.Minute)) {
@@ -199,7 +199,7 @@ func TestEachReason(t *testing.T) {
 				t.Errorf("the key is half there: %+v", d)
 			}
 			late := d.Reason == KeyRetired || d.Reason == KeyRevoked
-			if late && d.Signature != Valid || !late && d.Signature != Unchecked {
+			if late && d.Signature != keyset.Valid || !late && d.Signature != keyset.Unchecked {
 				t.Errorf("%s with signature %s", d.Reason, d.Signature)
 			}
 		})

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/jwtguard/jwtguard/pkg/keyset"
 )
 
 // In shadow mode nothing is refused, and everything is said as it would have been.
@@ -102,7 +104,7 @@ func TestZeroDecisionDenies(t *testing.T) {
 func TestWords(t *testing.T) {
 	got := []string{
 		Allow.String(), Deny.String(), ShadowDeny.String(), Verdict(0).String(), Verdict(9).String(),
-		Unchecked.String(), Invalid.String(), Valid.String(), Signature(9).String(),
+		keyset.Unchecked.String(), keyset.Invalid.String(), keyset.Valid.String(), keyset.Signature(9).String(),
 	}
 	want := []string{"allow", "deny", "shadow_deny", "deny", "deny", "unchecked", "invalid", "valid", "unchecked"}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -46,7 +46,7 @@ type inForce struct {
 func newGuard(file *configFile, c *config.Config, log *slog.Logger) (*guard, error) {
 	events := telemetry.NewLog(log)
 	g := &guard{log: log, events: events, clock: jwkscache.NewClock(nil, time.Time{}), file: file, started: c}
-	group, err := jwkscache.NewGroup(jwkscache.GroupConfig{Clock: g.clock, Journal: events, Report: events.Fetched})
+	group, err := jwkscache.NewGroup(jwkscache.GroupConfig{Clock: g.clock, Journal: journal{log: events}, Report: events.Fetched})
 	if err != nil {
 		return nil, err
 	}

@@ -23,9 +23,11 @@ const (
 
 // GroupConfig is what all caches of a guard share.
 type GroupConfig struct {
-	Clock   *Clock
-	Journal Journal
-	Report  func(Fetch) // called by the owner of each cache after each fetch
+	Clock    *Clock
+	Journal  Journal
+	Report   func(Fetch)            // called by the owner of each cache after each fetch
+	Restored map[string]*keyset.Set // by iss: what was known when the guard last ran
+	Strict   bool                   // new keys wait until they are kept, however long that takes
 }
 
 // Group runs the caches of all issuers of a guard.
@@ -33,6 +35,7 @@ type Group struct {
 	clock   *Clock
 	journal Journal
 	report  func(Fetch)
+	strict  bool
 	slots   chan struct{}
 
 	mu         sync.Mutex
@@ -57,13 +60,22 @@ func NewGroup(cfg GroupConfig) (*Group, error) {
 	if cfg.Clock == nil || cfg.Journal == nil || cfg.Report == nil {
 		return nil, errors.New("jwkscache: Clock, Journal and Report are required")
 	}
-	return &Group{
-		clock: cfg.Clock, journal: cfg.Journal, report: cfg.Report,
+	g := &Group{
+		clock: cfg.Clock, journal: cfg.Journal, report: cfg.Report, strict: cfg.Strict,
 		slots:      make(chan struct{}, concurrentFetches),
 		members:    map[string]*member{},
 		parked:     map[string]*Cache{},
 		distrusted: map[string]distrust{},
-	}, nil
+	}
+	for iss, set := range cfg.Restored {
+		c := new(Cache)
+		c.set.Store(set)
+		g.parked[iss] = c
+		for _, k := range set.Keys() {
+			g.note([]keyset.Event{{Key: k}})
+		}
+	}
+	return g, nil
 }
 
 // Run keeps the keys of all issuers fresh until ctx ends, and returns when every
@@ -101,6 +113,9 @@ func (g *Group) watchClocks(ctx context.Context) {
 	ticker := time.NewTicker(clockTick)
 	defer ticker.Stop()
 	known := g.clock.Drift()
+	if known.Abs() > clockTolerance {
+		g.stepped(fmt.Sprintf("at the start the wall clock is %s behind the last time on record", -known.Round(time.Millisecond)))
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -110,10 +125,7 @@ func (g *Group) watchClocks(ctx context.Context) {
 		drift := g.clock.Drift()
 		if step := drift - known; step.Abs() > clockTolerance {
 			known = drift
-			g.journal.Record("", []keyset.Event{{
-				Type: keyset.EventAnomaly, Anomaly: keyset.ClockStep, At: g.clock.Now(),
-				Detail: fmt.Sprintf("the wall clock moved by %s against the monotonic clock", step.Round(time.Millisecond)),
-			}})
+			g.stepped(fmt.Sprintf("the wall clock moved by %s against the monotonic clock", step.Round(time.Millisecond)))
 			g.mu.Lock()
 			for _, m := range g.members {
 				m.post(func(o *owner) { o.want(CauseClock, time.Now()) })
@@ -121,4 +133,11 @@ func (g *Group) watchClocks(ctx context.Context) {
 			g.mu.Unlock()
 		}
 	}
+}
+
+// stepped tells of a step of the clock, which concerns all issuers.
+func (g *Group) stepped(detail string) {
+	g.journal.Record(keyset.Change{Events: []keyset.Event{{
+		Type: keyset.EventAnomaly, Anomaly: keyset.ClockStep, At: g.clock.Now(), Detail: detail,
+	}}})
 }

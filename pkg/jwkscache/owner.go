@@ -24,7 +24,15 @@ type owner struct {
 	landed   chan landing    // holds one: the fetch under way
 	airborne bool
 	abandon  context.CancelFunc // of the fetch under way
+
+	held   keyset.Instant // of the last observation, if part of it waits to be kept
+	retry  time.Time      // when to try that again
+	asking *outcome       // of the next fetch; nil: nobody waits for it
+	aboard *outcome       // of the one under way
 }
+
+// errReconfigured ends a fetch whose answer nobody needs any more.
+var errReconfigured = errors.New("the configuration changed meanwhile, and names another source")
 
 // landing is a fetch that has come back.
 type landing struct {
@@ -92,6 +100,9 @@ func (o *owner) step() (idle time.Duration, due bool) {
 	if set, events := o.Set().Advance(now); set != o.Set() {
 		o.publish(set, events)
 	}
+	if !o.held.IsZero() && !time.Now().Before(o.retry) {
+		o.observe(o.held)
+	}
 	if at, ok := o.Set().ConfirmAt(now); ok {
 		o.want(CauseConfirm, time.Now().Add(at.Sub(now.Life)))
 	}
@@ -105,6 +116,9 @@ func (o *owner) step() (idle time.Duration, due bool) {
 	}
 	if next, ok := o.Set().Next(now); ok {
 		idle = min(idle, next)
+	}
+	if !o.held.IsZero() {
+		idle = min(idle, time.Until(o.retry))
 	}
 	if !o.airborne {
 		at, _ := o.due()
@@ -123,6 +137,7 @@ func (o *owner) launch() {
 	_, cause := o.due()
 	fresh := o.begin(time.Now())
 	o.airborne = true
+	o.aboard, o.asking = o.asking, nil
 	ctx, cancel := context.WithCancel(o.ctx)
 	o.abandon = cancel
 	source, slots, clock := o.source, o.slots, o.group.clock
@@ -164,11 +179,12 @@ func fetchDocument(ctx context.Context, source fetcher, fresh bool) (a answer, d
 func (o *owner) land(l landing) {
 	o.airborne = false
 	o.abandon()
-	if l.epoch != o.epoch {
-		o.flight.land(false) // it was asked under another configuration
+	if l.epoch != o.epoch { // it was asked under another configuration
+		o.flight.land(false)
+		o.aboard.tell(Fetch{Err: errReconfigured})
+		o.aboard = nil
 		return
 	}
-	now := o.group.clock.Now()
 	at := keyset.Instant{Wall: l.start.Wall.Add(-l.answer.Age), Life: l.start.Life.Add(-l.answer.Age)}
 	if maxStale := o.Config().Params.MaxStale; l.err == nil && maxStale > 0 && l.answer.Age > maxStale {
 		l.err = failedFetch(ResultMalformed, l.answer.from, nil, "the answer is %s old by its Age header, and max_stale is %s: it tells nothing about now", l.answer.Age, maxStale)
@@ -191,19 +207,19 @@ func (o *owner) land(l landing) {
 		status.LastResult, status.LastError, status.LastSuccess = report.Result, "", l.start.Wall
 		o.succeeded(time.Now(), l.answer)
 		o.status.Store(&status)
-		set, events := o.Set().Observe(o.document, at, now)
-		set, more := refuse(set, o.group.among(o.document.Keys), now) // before anybody sees the set
-		o.publish(set, append(events, more...))
+		o.observe(at)
 		report.Keys, report.Skipped = len(o.document.Keys), o.document.Skipped
-		if set.Observed() == at { // else an old copy, which nobody looked at
+		if set := o.Set(); set.Observed() == at { // else an old copy, which nobody looked at
 			report.Skipped = set.Skipped()
 			report.Keys -= len(report.Skipped) - len(o.document.Skipped)
 		}
 	}
-	o.flight.land(l.err == nil)
+	o.flight.land(l.err == nil && o.held.IsZero())
 	due, _ := o.due()
 	report.Next = time.Until(due)
 	o.group.report(report)
+	o.aboard.tell(report)
+	o.aboard = nil
 }
 
 // searchKid asks for the fetch that a flight waits for. Nobody is held up for one
@@ -216,14 +232,23 @@ func (o *owner) searchKid() {
 	}
 }
 
-// publish makes a set the current one and tells what happened. A key that was
-// revoked is distrusted under every issuer.
-func (o *owner) publish(set *keyset.Set, events []keyset.Event) {
+// publish makes a set the current one and then has it kept: for what takes trust
+// away, or leaves it as it is.
+func (o *owner) publish(set *keyset.Set, events []keyset.Event) (durable func(context.Context) error) {
+	o.enforce(set, events)
+	return o.group.journal.Record(o.change(set, events))
+}
+
+func (o *owner) change(set *keyset.Set, events []keyset.Event) keyset.Change {
+	cfg := o.Config()
+	return keyset.Change{Issuer: cfg.Issuer, Name: cfg.Name, Set: set, Events: events}
+}
+
+// enforce makes a set the current one. A key that was revoked is distrusted under
+// every issuer.
+func (o *owner) enforce(set *keyset.Set, events []keyset.Event) {
 	o.set.Store(set)
-	if len(events) > 0 {
-		o.group.journal.Record(o.Config().Name, events)
-		o.group.carry(o.Cache, events)
-	}
+	o.group.carry(o.Cache, events)
 	if s := o.Status(); !s.Usable && set.Usable(o.group.clock.Now()) {
 		s.Usable = true
 		o.status.Store(&s)
@@ -238,7 +263,7 @@ func (o *owner) reconfigure(cfg *Config, source fetcher) {
 	if source != nil {
 		o.abandon()
 		o.ask(source)
-		o.document = keyset.Document{}
+		o.document, o.held = keyset.Document{}, keyset.Instant{}
 		// The budget is the issuer's; the back-off was the other server's.
 		started, searched := o.started, o.searched
 		o.schedule = newSchedule(cfg.Params, remote(source), now)
@@ -249,7 +274,7 @@ func (o *owner) reconfigure(cfg *Config, source fetcher) {
 	}
 	set := o.Set().WithParams(cfg.Params)
 	set, events := order(set, cfg.Orders, o.group.clock.Now())
-	o.publish(set, events)
+	o.publish(set, events) // the configuration itself keeps what it orders
 }
 
 // order applies the orders of a configuration. One that cannot be carried out

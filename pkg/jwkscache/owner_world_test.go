@@ -23,8 +23,11 @@ type world struct {
 	group *Group
 
 	mu      sync.Mutex
-	ahead   time.Duration // of the wall clock, as the test steps it
-	told    []string      // events, each as one line
+	ahead   time.Duration   // of the wall clock, as the test steps it
+	told    []string        // events, each as one line
+	kept    []keyset.Change // that were kept before they were in force
+	full    error           // nothing can be kept
+	hung    bool            // keeping anything takes for ever
 	fetches []fetched
 }
 
@@ -59,8 +62,18 @@ func (w *world) run() (stop func()) {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	return newWorldOf(t, GroupConfig{})
+}
+
+// newWorldOf is a world whose group has some settings.
+func newWorldOf(t *testing.T, cfg GroupConfig) *world {
+	t.Helper()
 	w := &world{t: t}
-	group, err := NewGroup(GroupConfig{Clock: NewClock(w.wall, time.Time{}), Journal: w, Report: w.report})
+	if cfg.Clock == nil {
+		cfg.Clock = NewClock(w.wall, time.Time{})
+	}
+	cfg.Journal, cfg.Report = w, w.report
+	group, err := NewGroup(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,12 +94,47 @@ func (w *world) step(d time.Duration) {
 	w.ahead += d
 }
 
-// Record is the world as a [Journal].
-func (w *world) Record(issuer string, events []keyset.Event) {
+// Record and Commit are the world as a [Journal].
+func (w *world) Record(c keyset.Change) func(context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, e := range events {
-		line := []string{issuer, string(e.Type), e.Kid}
+	w.tell(c)
+	full := w.full
+	return func(context.Context) error { return full }
+}
+
+func (w *world) Commit(ctx context.Context, c keyset.Change) error {
+	if w.hangs() {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.full != nil {
+		return w.full
+	}
+	w.kept = append(w.kept, c)
+	w.tell(c)
+	return nil
+}
+
+func (w *world) hangs() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.hung
+}
+
+// disk sets what is wrong with the disk.
+func (w *world) disk(full error, hung bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.full, w.hung = full, hung
+}
+
+// tell notes the events of a change; w.mu is held.
+func (w *world) tell(c keyset.Change) {
+	for _, e := range c.Events {
+		line := []string{c.Name, string(e.Type), e.Kid}
 		if e.Type == keyset.EventState {
 			line = append(line, e.From.String()+">"+e.To.String())
 		}

@@ -130,8 +130,11 @@ func (g *Group) adopt(p *Plan) {
 			set = old.Set().WithParams(n.cfg.Params)
 			delete(g.parked, iss)
 		}
-		set, events := order(set, n.cfg.Orders, now)
-		set, more := refuse(set, slices.Collect(maps.Values(g.distrusted)), now)
+		// What fell due while nobody looked counts before the first observation.
+		set, events := set.Advance(now)
+		set, more := order(set, n.cfg.Orders, now)
+		events = append(events, more...)
+		set, more = refuse(set, slices.Collect(maps.Values(g.distrusted)), now)
 		events = append(events, more...)
 		n.begin(set, events)
 		revoked = append(revoked, g.note(events)...)
@@ -152,9 +155,7 @@ func (g *Group) adopt(p *Plan) {
 // before the first request can meet it. The owner tells of it when it runs.
 func (m *member) begin(set *keyset.Set, events []keyset.Event) {
 	m.set.Store(set)
-	if len(events) > 0 {
-		m.post(func(o *owner) { o.publish(o.Set(), events) })
-	}
+	m.post(func(o *owner) { o.publish(o.Set(), events) })
 }
 
 // settle waits until every cache that runs has done what it was asked before.

@@ -1,15 +1,21 @@
 package jwkscache
 
 import (
+	"context"
 	"time"
 
 	"github.com/jwtguard/jwtguard/pkg/keyset"
 )
 
-// Journal receives what happens to keys, in the order in which it happens, from
-// the goroutine that makes it happen. issuer is the issuer's name.
+// Journal keeps what happens to keys. Each issuer's changes come in the order in
+// which they happen, from the goroutine that makes them happen.
 type Journal interface {
-	Record(issuer string, events []keyset.Event)
+	// Record takes a change that is in force. It never blocks; durable waits until
+	// the change is kept, and its error says why it is not.
+	Record(c keyset.Change) (durable func(context.Context) error)
+	// Commit keeps a change that shall be in force once it is kept. After an error
+	// it is not, and nothing will be kept of it.
+	Commit(ctx context.Context, c keyset.Change) error
 }
 
 // Cause is why a fetch was made.
@@ -23,6 +29,7 @@ const (
 	CauseClock      Cause = "clock_step"
 	CauseFile       Cause = "file_change"
 	CauseConfig     Cause = "config_change" // the configuration names another source
+	CauseOperator   Cause = "operator"      // somebody asked for it, or reinstated a key
 )
 
 // Fetch reports one attempt to fetch an issuer's keys.

@@ -81,7 +81,7 @@ func (s *schedule) search(now time.Time, cooldown time.Duration) {
 // due is when to fetch next, and for which cause.
 func (s *schedule) due() (time.Time, Cause) {
 	at, cause := s.regular, CauseSchedule
-	for _, c := range []Cause{CauseConfirm, CauseUnknownKid, CauseClock, CauseFile, CauseConfig} {
+	for _, c := range []Cause{CauseConfirm, CauseUnknownKid, CauseClock, CauseFile, CauseConfig, CauseOperator} {
 		if t, ok := s.wanted[c]; ok && t.Before(at) {
 			at, cause = t, c
 		}

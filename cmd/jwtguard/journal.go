@@ -1,0 +1,36 @@
+package main
+
+import (
+	"context"
+
+	"github.com/jwtguard/jwtguard/internal/telemetry"
+	"github.com/jwtguard/jwtguard/pkg/jwkscache"
+	"github.com/jwtguard/jwtguard/pkg/keyset"
+)
+
+// journal tells what happens to keys: to the log, and to the ledger if there is
+// one.
+type journal struct {
+	log    *telemetry.Log
+	ledger jwkscache.Journal // nil: without a state directory
+}
+
+// Record implements [jwkscache.Journal].
+func (j journal) Record(c keyset.Change) func(context.Context) error {
+	j.log.Record(c.Name, c.Events)
+	if j.ledger == nil {
+		return func(context.Context) error { return nil }
+	}
+	return j.ledger.Record(c)
+}
+
+// Commit implements [jwkscache.Journal].
+func (j journal) Commit(ctx context.Context, c keyset.Change) error {
+	if j.ledger != nil {
+		if err := j.ledger.Commit(ctx, c); err != nil {
+			return err
+		}
+	}
+	j.log.Record(c.Name, c.Events)
+	return nil
+}

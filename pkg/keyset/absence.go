@@ -17,6 +17,10 @@ func (o *observation) withdrawals(empty bool) {
 		// Lifecycle time decides: a wall clock that stepped back makes a key
 		// pending again that was in force.
 		case !present && !k.Final && k.State(o.now) == Pending && o.now.Life.Before(k.Begins()):
+			if o.restrict {
+				o.shelve(i)
+				continue
+			}
 			o.tell(i, Event{Type: EventDropped})
 			dropped[i] = true
 			continue
@@ -54,8 +58,8 @@ func (o *observation) leave(i int) {
 		// A key that leaves again soon after its return earns no second grace.
 		if !k.ReturnedAt.IsZero() && !o.at.After(k.ReturnedAt.Add(2*o.params.Interval)) {
 			c.LeftAt = k.Reverted.LeftAt
-			c.GraceFrom = earlier(next.GraceFrom, k.Reverted.LeftAt.Add(2*o.params.Interval))
 			c.GraceUntil = earlier(next.GraceUntil, k.Reverted.GraceUntil)
+			c.bringForward(o.params, k.LastSeen)
 			c.Drift = min(next.Drift, k.Reverted.Drift)
 		}
 		o.tell(i, Event{Type: EventLeft})
@@ -68,8 +72,10 @@ func (o *observation) leave(i int) {
 
 // leaveNames notes which kids of the record i the document lacks.
 func (o *observation) leaveNames(i int) {
+	_, present := o.present[i]
+	gone := !present && !o.outOfService(i) // and so are all its names
 	for j, a := range o.keys[i].Aliases {
-		if a.FirstSeen.IsZero() || a.LastSeen.Equal(o.at) {
+		if a.FirstSeen.IsZero() || a.LastSeen.Equal(o.at) && !gone || o.held[listing{i, a.Kid}] {
 			continue
 		}
 		next, changed := o.depart(a.Departure, a.LastSeen)
@@ -77,7 +83,11 @@ func (o *observation) leaveNames(i int) {
 			continue
 		}
 		o.change(i).Aliases[j].Departure = next
-		if !next.Confirmed && len(o.keys[i].Aliases) > 1 {
+		switch {
+		case gone && len(o.keys[i].Aliases) == 1: // the key's event tells
+		case next.Confirmed:
+			o.tell(i, Event{Type: EventAliasGone, Kid: a.Kid})
+		default:
 			o.tell(i, Event{Type: EventAliasLeft, Kid: a.Kid})
 		}
 	}
@@ -86,7 +96,8 @@ func (o *observation) leaveNames(i int) {
 // depart is the departure d of something last listed at seen, after one more
 // observation that lacked it. The first absence begins it, a later one confirms
 // it; two answers in quick succession may come from the same stale edge, so that
-// the second one counts only after removal_confirm.
+// the second one counts only after removal_confirm, and a document that is
+// applied again is no second one.
 func (o *observation) depart(d Departure, seen time.Time) (Departure, bool) {
 	switch {
 	case d.LeftAt.IsZero():
@@ -94,7 +105,7 @@ func (o *observation) depart(d Departure, seen time.Time) (Departure, bool) {
 		d.GraceFrom, d.GraceUntil = o.params.withdrawal(o.at, seen)
 		d.Drift = max(0, o.now.drift())
 		return d, true
-	case !d.Confirmed && o.at.After(d.LeftAt) && !o.at.Before(d.LeftAt.Add(o.params.RemovalConfirm)):
+	case !d.Confirmed && o.at.After(o.previous) && !o.at.Before(d.LeftAt.Add(o.params.RemovalConfirm)):
 		d.Confirmed = true
 		return d, true
 	}

@@ -34,10 +34,11 @@ func (d *draft) advance() {
 // finalAt tells whether the retirement of k becomes final: its grace is over on
 // the clock that never steps, two observations lacked it, and the newest one
 // lists another usable key. Without the last condition an issuer that answers
-// {"keys":[]} by mistake would lose its keys for ever. An order that lies ahead
+// {"keys":[]} by mistake would lose its keys for ever. Nor is a key final that the
+// newest observation lists, though that is held back. An order that lies ahead
 // does not put it off.
 func (s *Set) finalAt(k *Key, now Instant) bool {
-	return !k.ordered(now) && k.Confirmed && !k.GraceUntil.IsZero() && !now.Life.Before(k.GraceUntil) &&
+	return !k.ordered(now) && k.Confirmed && !k.LastSeen.Equal(s.observed.Life) && !k.GraceUntil.IsZero() && !now.Life.Before(k.GraceUntil) &&
 		slices.ContainsFunc(s.keys, func(o *Key) bool {
 			return o.LastSeen.Equal(s.observed.Life) && o.State(now) == Active
 		})

@@ -14,7 +14,8 @@ type Change struct {
 func Widens(events []Event) bool {
 	for _, e := range events {
 		switch e.Type {
-		case EventFirstSeen, EventReturned, EventAliasSeen, EventAliasBack, EventChanged:
+		case EventFirstSeen, EventReturned, EventAliasSeen, EventAliasBack, EventChanged,
+			EventDropped: // its kid may lead to an older key again
 			return true
 		case EventOrdered:
 			if e.Action == Reinstate {

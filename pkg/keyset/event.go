@@ -15,10 +15,11 @@ const (
 	EventState      EventType = "key_state"      // From and To
 	EventFinal      EventType = "key_final"      // the tombstone is written
 	EventDropped    EventType = "key_dropped"    // withdrawn while pending: it never was in force
-	EventChanged    EventType = "key_changed"    // listed with another alg, nbf or exp
+	EventChanged    EventType = "key_changed"    // another alg, nbf or exp is listed, or its activation moved
 	EventOrdered    EventType = "key_ordered"    // retire, revoke or reinstate
 	EventAliasSeen  EventType = "kid_first_seen" // a further kid of a known key
 	EventAliasLeft  EventType = "kid_left"
+	EventAliasGone  EventType = "kid_removal_confirmed"
 	EventAliasBack  EventType = "kid_returned"
 	EventAnomaly    EventType = "anomaly" // Anomaly says which
 	EventDistrusted EventType = "key_distrusted"
@@ -47,9 +48,10 @@ type Event struct {
 	At      Instant
 	Kid     string
 	Key     *Key
-	From    State // of EventState
-	To      State // of EventState
-	Action  Action
+	From    State  // of EventState
+	To      State  // of EventState
+	Action  Action // of EventOrdered
+	Forced  bool   // of EventOrdered: force overrode an objection
 	Anomaly Anomaly
 	Detail  string
 }

@@ -8,10 +8,11 @@ import (
 // Impact is what an order would do, for whoever decides whether to give it.
 type Impact struct {
 	Keys      []*Key    // the records that the order names; none: it is of a key that was never seen
-	Changes   bool      // it would change something
-	LastKey   bool      // it would leave the issuer without an active key, and there is one now
+	Changes   bool      // it would change something; if not, nothing below is told
+	LastKey   bool      // it takes the last usable key: no other one is left to sign with or, if there was none before, to verify with
 	InUse     *Key      // the key of which tokens would be cut off; nil: none
 	UsedUntil time.Time // with InUse: when the last of these tokens expires, clock skew included
+	CutOff    time.Time // with InUse: when the key would be refused. Both by the wall clock
 }
 
 // Impact tells what an order would do now. skew is by how much tokens are
@@ -27,8 +28,8 @@ func (s *Set) Impact(o Order, skew time.Duration, now Instant) (Impact, error) {
 		return i, err
 	}
 	i.Changes = len(events) > 0
-	i.LastKey = s.hasActive(now) && !after.hasActive(now)
-	if o.Action != Retire {
+	i.LastKey = s.hasActive(now) && !after.hasActive(now) || s.takesUsable(events, now) && !after.hasService(now)
+	if o.Action != Retire || !i.Changes {
 		return i, nil
 	}
 	for _, k := range i.Keys {
@@ -36,14 +37,38 @@ func (s *Set) Impact(o Order, skew time.Duration, now Instant) (Impact, error) {
 		if !ok || !k.State(now).Usable() {
 			continue
 		}
-		until := k.LatestExpiry().Add(skew)
-		if until.After(now.Wall) && until.After(changed.GraceUntil) && until.After(i.UsedUntil) {
-			i.InUse, i.UsedUntil = k, until
+		until, end := k.LatestExpiry().Add(skew), changed.graceEnd(now)
+		if until.After(now.Wall) && until.After(end) && until.After(i.UsedUntil) {
+			i.InUse, i.UsedUntil, i.CutOff = k, until, end
 		}
 	}
 	return i, nil
 }
 
+// takesUsable tells whether the events of an order put a key out of service of
+// which tokens are accepted now.
+func (s *Set) takesUsable(events []Event, now Instant) bool {
+	return slices.ContainsFunc(events, func(e Event) bool {
+		if e.Type != EventOrdered || e.Action == Reinstate {
+			return false
+		}
+		k, ok := s.ByThumbprint(e.Key.Thumbprint)
+		return ok && k.State(now).Usable()
+	})
+}
+
+// hasActive tells whether the issuer has a key to sign with.
 func (s *Set) hasActive(now Instant) bool {
 	return slices.ContainsFunc(s.keys, func(k *Key) bool { return k.State(now) == Active })
+}
+
+// hasService tells whether there is a key that is usable and may stay so.
+func (s *Set) hasService(now Instant) bool {
+	return slices.ContainsFunc(s.keys, func(k *Key) bool { return k.State(now).Usable() && !k.ordered(now) })
+}
+
+// graceEnd is when grace_until is reached on one of the clocks, by the wall clock
+// as it goes now.
+func (k *Key) graceEnd(now Instant) time.Time {
+	return k.GraceUntil.Add(min(k.Drift, now.drift()))
 }

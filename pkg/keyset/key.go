@@ -183,6 +183,8 @@ func (r Ref) State(now Instant) State {
 		return max(state, Retired) // it may lead to another key of the same modulus
 	case !state.Usable():
 		return state
+	case r.Aliases[r.alias].FirstSeen.IsZero():
+		return Retired // the name stands in an order alone, which must not give the key a name to be used by
 	}
 	return max(state, r.Aliases[r.alias].state(now))
 }

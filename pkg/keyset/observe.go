@@ -14,14 +14,6 @@ func (s *Set) Observe(doc Document, at, now Instant) (*Set, []Event) {
 	return s.observe(doc, at, now, false)
 }
 
-// Restrict applies what a document takes away, and nothing that it would add:
-// new keys and names are skipped, and what had left stays where it was, neither
-// back nor confirmed. Observing the same document at the same time later makes
-// up for that.
-func (s *Set) Restrict(doc Document, at, now Instant) (*Set, []Event) {
-	return s.observe(doc, at, now, true)
-}
-
 func (s *Set) observe(doc Document, at, now Instant, restrict bool) (*Set, []Event) {
 	d := s.edit(now)
 	d.failing = false
@@ -30,7 +22,10 @@ func (s *Set) observe(doc Document, at, now Instant, restrict bool) (*Set, []Eve
 		d.advance()
 		return d.done(), d.events
 	}
-	o := observation{draft: d, restrict: restrict, before: s.keys, at: at.Life, told: map[anomaly]bool{}, present: map[int]Listed{}}
+	o := observation{
+		draft: d, restrict: restrict, before: s.keys, at: at.Life, previous: s.observed.Life,
+		told: map[anomaly]bool{}, present: map[int]Listed{}, held: map[listing]bool{},
+	}
 	d.skipped = slices.Clone(doc.Skipped)
 	d.returned = map[string]int{}
 	d.observed = at
@@ -50,8 +45,10 @@ type observation struct {
 	restrict bool
 	before   []*Key // the records as they were; same indexes
 	at       time.Time
+	previous time.Time // the observation before it
 	told     map[anomaly]bool
 	present  map[int]Listed // records that the document lists
+	held     map[listing]bool
 }
 
 // compromise revokes the keys whose private part stands in the document. One
@@ -134,18 +131,16 @@ func (o *observation) list(l Listed) {
 	if n, taken := o.byKid[l.Kid]; taken && (!known || n.key != i) && o.reused(n, l) {
 		return
 	}
-	if o.restrict && (!known || o.widens(i, l)) {
-		o.refuse(l, SkipUnrecorded)
-		if known {
-			o.present[i] = l
-		}
-		return
-	}
 	_, named := o.byKid[l.Kid]
 	switch p, twice := o.present[i]; {
 	case known && twice && p.Alg != l.Alg:
 		// RFC 8725, section 3.1: each key is used with exactly one algorithm.
 		o.refuse(l, SkipAlgorithm)
+	case o.restrict && (!known || o.widens(i, l)):
+		o.refuse(l, SkipUnrecorded)
+		if known {
+			o.hold(i, l)
+		}
 	case !known && len(o.keys) >= MaxRecords, !named && len(o.byKid) >= MaxRecords:
 		o.refuse(l, SkipFull)
 		o.anomalous(-1, RecordsFull, "", "")
@@ -154,15 +149,6 @@ func (o *observation) list(l Listed) {
 	default:
 		o.meet(o.add(&Key{Thumbprint: l.Thumbprint, Modulus: l.Modulus}), l)
 	}
-}
-
-// widens tells whether listing the record i as l would give it anything that it
-// does not have.
-func (o *observation) widens(i int, l Listed) bool {
-	k := o.keys[i]
-	j := k.alias(l.Kid)
-	return !k.Seen() || !k.LeftAt.IsZero() || j < 0 || !k.Aliases[j].listed() ||
-		k.Alg != l.Alg || !k.NotBefore.Equal(l.NotBefore) || !k.Expires.Equal(l.Expires)
 }
 
 // unnamed finds the record that was ordered out of service by this kid before

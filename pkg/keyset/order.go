@@ -29,6 +29,7 @@ type Order struct {
 	Grace      time.Duration // of Retire, counted from At
 	Reason     string
 	Actor      string
+	Forced     bool // force overrode an objection, e.g. that it is the last usable key; it is told, and changes nothing else
 }
 
 // What can be wrong with an order.
@@ -111,7 +112,7 @@ func (d *draft) withdraw(i int, o Order) {
 		c := d.change(i)
 		c.Aliases = append(c.Aliases, Alias{Kid: o.Kid})
 		d.enter(i)
-		d.tell(i, Event{Type: EventOrdered, Action: o.Action, Kid: o.Kid})
+		d.tell(i, Event{Type: EventOrdered, Action: o.Action, Kid: o.Kid, Forced: o.Forced})
 	}
 	switch {
 	case !k.RevokedAt.IsZero():
@@ -145,7 +146,7 @@ func (d *draft) withdraw(i int, o Order) {
 		}
 		c.Drift = drift
 	}
-	d.tell(i, Event{Type: EventOrdered, Action: o.Action, Kid: o.Kid})
+	d.tell(i, Event{Type: EventOrdered, Action: o.Action, Kid: o.Kid, Forced: o.Forced})
 }
 
 // reinstate undoes the retirement of the targets, all or none.
@@ -164,6 +165,8 @@ func (d *draft) reinstate(o Order, targets []int) error {
 			continue
 		case !k.Seen():
 			gone[i] = true
+			c := d.change(i)
+			c.Reason, c.Actor = o.Reason, o.Actor // for who is told that it is gone
 		default:
 			inForce := k.ordered(d.now)
 			c := d.change(i)
@@ -180,7 +183,7 @@ func (d *draft) reinstate(o Order, targets []int) error {
 				c.Reinstated = true
 			}
 		}
-		d.tell(i, Event{Type: EventOrdered, Action: Reinstate, Kid: o.Kid})
+		d.tell(i, Event{Type: EventOrdered, Action: Reinstate, Kid: o.Kid, Forced: o.Forced})
 	}
 	d.drop(gone)
 	return nil

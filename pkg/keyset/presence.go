@@ -26,32 +26,41 @@ func (o *observation) meet(i int, l Listed) {
 		}
 		return
 	}
-	switch activates := k.FirstSeen.Add(o.params.ActivationDelay); {
-	case o.params.ActivationDelay == 0:
-		k.Activates = time.Time{}
-	case first || activates.Before(k.Activates): // settings that changed since do not put it off
-		k.Activates = activates
-	}
 	before := *k
+	k.Activates = o.activation(k, first)
 	if _, twice := o.present[i]; twice {
 		k.NotBefore, k.Expires = later(k.NotBefore, l.NotBefore), earlier(k.Expires, l.Expires)
 	} else {
 		k.Alg, k.NotBefore, k.Expires = l.Alg, l.NotBefore, l.Expires
 	}
 	o.present[i] = l
-	if !first && (k.Alg != before.Alg || !k.NotBefore.Equal(before.NotBefore) || !k.Expires.Equal(before.Expires)) {
+	if !first && changed(&before, k) {
 		o.tell(i, Event{Type: EventChanged})
 	}
-	if !k.LeftAt.IsZero() && !k.ordered(o.now) {
+	back := !k.LeftAt.IsZero() && !k.ordered(o.now)
+	if back {
 		o.comeBack(i)
 	}
-	switch was, known := o.call(i, l.Kid); {
+	switch known, led := o.call(i, l.Kid); {
 	case first:
 		o.tell(i, Event{Type: EventFirstSeen, Kid: l.Kid})
 	case !known:
 		o.tell(i, Event{Type: EventAliasSeen, Kid: l.Kid})
-	case !was.LeftAt.IsZero() && len(k.Aliases) > 1:
+	case !led && (len(k.Aliases) > 1 || !back):
 		o.tell(i, Event{Type: EventAliasBack, Kid: l.Kid})
+	}
+}
+
+// activation is when the delay of a key ends that is listed now. Settings that
+// changed since its first sight do not put it off.
+func (o *observation) activation(k *Key, first bool) time.Time {
+	switch activates := k.FirstSeen.Add(o.params.ActivationDelay); {
+	case !first && (!o.now.Life.Before(k.Activates) || !activates.Before(k.Activates)):
+		return k.Activates
+	case o.params.ActivationDelay == 0:
+		return time.Time{}
+	default:
+		return activates
 	}
 }
 
@@ -70,25 +79,25 @@ func (o *observation) shareRevocation(kin []int) {
 	}
 }
 
-// call notes that the document lists the record i under kid, and gives what was
-// known of that name; known is false if it was never listed.
-func (o *observation) call(i int, kid string) (was Alias, known bool) {
+// call notes that the document lists the record i under kid. It tells whether it
+// was known by that name, and whether the name still led to it, not withdrawn.
+func (o *observation) call(i int, kid string) (known, led bool) {
 	k := o.change(i)
 	j := k.alias(kid)
 	if j < 0 {
 		k.Aliases = append(k.Aliases, Alias{Kid: kid})
 		j = len(k.Aliases) - 1
 	}
-	was = k.Aliases[j]
+	was, leads := k.Aliases[j], o.byKid[kid] == name{i, j}
 	known = !was.FirstSeen.IsZero()
 	k.Aliases[j] = Alias{Kid: kid, FirstSeen: was.FirstSeen, LastSeen: o.at}
 	if !known {
 		k.Aliases[j].FirstSeen = o.at
 	}
-	if !known || !was.LeftAt.IsZero() {
+	if !known || !leads {
 		o.enter(i) // another key may have had the name
 	}
-	return was, known
+	return known, leads && was.LeftAt.IsZero()
 }
 
 // comeBack ends the departure of the record i, which is listed again. If the

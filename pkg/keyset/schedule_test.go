@@ -11,7 +11,8 @@ import (
 )
 
 // schedules is how many random lives are played; each has its number as seed. Of
-// every tenth, all snapshots are kept and compared: that takes most of the time.
+// every tenth, all snapshots are kept and compared, and a set that was restored
+// half-way is played beside it: that takes most of the time.
 const schedules = 2000
 
 func TestRandomSchedulesKeepTheInvariants(t *testing.T) {
@@ -36,6 +37,8 @@ func TestRandomSchedulesKeepTheInvariants(t *testing.T) {
 type world struct {
 	*rand.Rand
 	set, before *Set
+	twin        *Set // restored from the records of set at some turn; nil: none
+	events      []Event
 	now         Instant
 	log         []string
 	wrong       string
@@ -95,7 +98,10 @@ func (w *world) turn() {
 	}
 	w.now.Life = w.now.Life.Add(step)
 	w.now.Wall = w.now.Life.Add(drift)
-	w.before = w.set
+	w.before, w.events = w.set, nil
+	if w.closely && w.twin == nil && w.IntN(20) == 0 {
+		w.restart()
+	}
 	var what string
 	switch n := w.IntN(20); {
 	case n < 12:
@@ -104,17 +110,18 @@ func (w *world) turn() {
 		what = w.order()
 	case n < 17:
 		p := w.params()
-		w.set, what = w.set.WithParams(p), fmt.Sprintf("settings %+v", p)
+		w.play(func(s *Set) (*Set, []Event) { return s.WithParams(p), nil })
+		what = fmt.Sprintf("settings %+v", p)
 	case n < 18:
 		l := listed("=" + w.material())
-		w.set, _ = w.set.Distrust(l.Thumbprint, l.Modulus, "elsewhere", w.now)
+		w.distrust(l)
 		w.revoke(l.Thumbprint, l.Modulus)
 		for thumbprint := range w.revoked {
 			w.distrusted[thumbprint] = true
 		}
 		what = "distrust " + l.Thumbprint
 	default:
-		w.set, _ = w.set.Advance(w.now)
+		w.play(func(s *Set) (*Set, []Event) { return s.Advance(w.now) })
 		what = "advance"
 	}
 	w.log = append(w.log, fmt.Sprintf("minute %v, drift %v: %s", w.now.Life.Sub(midnight).Minutes(), drift, what))
@@ -169,15 +176,23 @@ func (w *world) observe() string {
 		w.revoke(s.Thumbprint, s.Modulus)
 		what += ", private " + s.Kid + "=" + s.Thumbprint
 	}
-	w.set, _ = w.before.Observe(doc, at, w.now)
+	if w.IntN(4) == 0 {
+		w.restrict(doc, at)
+	}
+	observe := func(s *Set) (*Set, []Event) { return s.Observe(doc, at, w.now) }
+	if w.IntN(20) == 0 {
+		what = "restrict to the " + what
+		observe = func(s *Set) (*Set, []Event) { return s.Restrict(doc, at, w.now) }
+	}
+	w.play(observe)
 	if w.closely {
-		if again, _ := w.before.Observe(doc, at, w.now); fingerprint(again) != fingerprint(w.set) {
+		if again, _ := observe(w.before); fingerprint(again) != fingerprint(w.set) {
 			w.wrong = "the same document led to two different sets"
 		}
 	}
 	for _, l := range doc.Keys { // as whoever applies documents does
 		if w.distrusted[l.Thumbprint] {
-			w.set, _ = w.set.Distrust(l.Thumbprint, l.Modulus, "elsewhere", w.now)
+			w.distrust(l)
 		}
 	}
 	if !old {
@@ -203,8 +218,11 @@ func (w *world) order() string {
 	}
 	targets := w.before.edit(w.now).targets(o)
 	set, _, err := w.before.Apply(o, w.now)
+	w.play(func(s *Set) (*Set, []Event) {
+		set, events, _ := s.Apply(o, w.now)
+		return set, events
+	})
 	if err == nil {
-		w.set = set
 		if again, events, err := set.Apply(o, w.now); err == nil && o.Action != Reinstate && (again != set || events != nil) {
 			w.wrong = "the order given again changes something"
 		}
@@ -279,6 +297,8 @@ func (w *world) check() {
 		w.compare(k)
 	}
 	w.names(stale)
+	w.widened()
+	w.silent()
 }
 
 // compare holds a record against its older self.

@@ -153,10 +153,8 @@ func (s *Set) WithParams(p Params) *Set {
 	d := s.edit(Instant{})
 	d.params = p
 	for i, k := range d.keys {
-		if k.Final && k.OrderedUntil.IsZero() {
-			continue // it ended by itself
-		}
-		if !k.LeftAt.IsZero() {
+		byItself := k.Final && k.OrderedUntil.IsZero() // and so for good: its names alone may count again
+		if !k.LeftAt.IsZero() && !byItself {
 			d.change(i).bringForward(p, k.LastSeen)
 		}
 		for j, a := range k.Aliases {
@@ -179,25 +177,28 @@ func (s *Set) reindex() {
 }
 
 // index enters the record i. Where several keys have had one kid, the kid names
-// the one that was last listed under it.
+// the one that was last listed under it, or of two at the same time the later
+// record, so that it does not depend on which one is entered first.
 func (s *Set) index(i int) {
 	k := s.keys[i]
 	if k.Thumbprint != "" {
 		s.byThumbprint[k.Thumbprint] = i
 	}
-	if k.Modulus != "" && !slices.Contains(s.byModulus[k.Modulus], i) {
-		s.byModulus[k.Modulus] = append(s.byModulus[k.Modulus], i)
+	if at, known := slices.BinarySearch(s.byModulus[k.Modulus], i); k.Modulus != "" && !known {
+		s.byModulus[k.Modulus] = slices.Insert(s.byModulus[k.Modulus], at, i)
 	}
 	for j, a := range k.Aliases {
 		old, taken := s.byKid[a.Kid]
-		if !taken || old.key == i || a.supersedes(s.keys[old.key].Aliases[old.alias]) {
+		if !taken || old.key == i || a.supersedes(s.keys[old.key].Aliases[old.alias], i > old.key) {
 			s.byKid[a.Kid] = name{i, j}
 		}
 	}
 }
 
 // supersedes tells whether a kid names a's key rather than b's.
-func (a Alias) supersedes(b Alias) bool { return !a.LastSeen.Before(b.LastSeen) }
+func (a Alias) supersedes(b Alias, newer bool) bool {
+	return a.LastSeen.After(b.LastSeen) || newer && a.LastSeen.Equal(b.LastSeen)
+}
 
 // listed tells whether the newest document that counted had the kid.
 func (a Alias) listed() bool { return !a.FirstSeen.IsZero() && a.LeftAt.IsZero() }

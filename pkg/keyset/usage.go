@@ -43,8 +43,9 @@ func (s Signature) String() string {
 	return "unchecked"
 }
 
-// Allow counts an accepted token, used at the given time, with its exp and iat
-// (iat may be zero).
+// Allow counts an accepted token, used at the given lifecycle time (a wall clock
+// that was ahead once would hold the last use there), with its exp and iat (iat
+// may be zero).
 func (u *Usage) Allow(at, expires, issued time.Time) {
 	u.allowed.Add(1)
 	raise(&u.lastUsed, at.UnixNano())

@@ -1,0 +1,351 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jwtguard/jwtguard/pkg/keyset"
+)
+
+// inLedger runs a test on a ledger that is being written, in fake time.
+func inLedger(t *testing.T, test func(t *testing.T, d *disk, l *Ledger, log *bytes.Buffer)) {
+	synctest.Test(t, func(t *testing.T) {
+		d, log := newDisk(), new(bytes.Buffer)
+		cfg := d.config()
+		cfg.Log = slog.New(slog.NewTextHandler(log, nil))
+		l, err := Open(context.Background(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stop := run(t, l)
+		synctest.Wait()
+		test(t, d, l, log)
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		d.whole(t)
+	})
+}
+
+// order is a change that narrows trust.
+func order(set *keyset.Set, kid string) (*keyset.Set, keyset.Change) {
+	next, events, _ := set.Apply(keyset.Order{Action: keyset.Retire, Kid: kid, Reason: "r"}, clockFrom(time.Time{})())
+	return next, change(next, events)
+}
+
+// A full disk: commits are refused at once, orders stay in force and are written
+// when there is room again, and the gap is on record.
+func TestFullDiskAndRecovery(t *testing.T) {
+	inLedger(t, func(t *testing.T, d *disk, l *Ledger, log *bytes.Buffer) {
+		ctx := context.Background()
+		began := time.Now()
+		d.room = 40
+		set, c := order(keyset.New(keyset.Params{}), "A")
+		durable := l.Record(c)
+		if err := durable(ctx); !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "not durable yet") {
+			t.Fatal(err)
+		}
+		if s := l.Status(); !errors.Is(s.Failing, syscall.ENOSPC) || s.Errors != 1 || !s.FailingSince.Equal(began.UTC()) || s.Queued == 0 {
+			t.Errorf("%+v", s)
+		}
+		// The next attempt is not due: this one is refused without one.
+		next, w := order(set, "B")
+		if err := l.Commit(ctx, w); !errors.Is(err, syscall.ENOSPC) || errors.Is(err, ErrUnknown) || time.Since(began) > 0 {
+			t.Fatal(err, time.Since(began))
+		}
+		l.Note("admin_refused", nil)
+		time.Sleep(time.Minute)
+		errs := l.Status().Errors
+		if errs < 12 || errs > 60 {
+			t.Errorf("%d attempts in a minute", errs)
+		}
+		d.mu.Lock()
+		d.room = -1
+		d.mu.Unlock()
+		time.Sleep(retryMost)
+		if err := durable(ctx); err != nil {
+			t.Error(err)
+		}
+		if s := l.Status(); s.Failing != nil || !s.FailingSince.IsZero() || s.Queued != 0 {
+			t.Errorf("%+v", s)
+		}
+		if err := l.Commit(ctx, change(next, w.Events)); err != nil {
+			t.Error(err)
+		}
+		lines := d.whole(t)
+		if got, want := events(lines), "file_opened guard_started gap key_ordered key_state admin_refused key_ordered key_state"; got != want {
+			t.Errorf("%s\nwant %s", got, want)
+		}
+		if !strings.Contains(lines[2], `"since":"2000-01-01T00:00:00Z","until":"2000-01-01T00:01:`) || !strings.Contains(lines[2], fmt.Sprintf(`"errors":%d,"hash"`, l.Status().Errors)) {
+			t.Error(lines[2])
+		}
+		if got := log.String(); strings.Count(got, "ledger_failing") != 1 || strings.Count(got, "ledger_recovered") != 1 {
+			t.Error(got)
+		}
+	})
+}
+
+// A commit that fails leaves no trace, and one whose fate is not known says so.
+func TestFailedCommit(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		fails   string // kinds of operations
+		unknown bool
+	}{
+		{"the write fails", "write", false},
+		{"the fsync fails", "sync-once", false},
+		{"the fsync fails, and the truncation", "sync truncate", true},
+		{"the write fails, and the fsync after the truncation", "write sync", true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			inLedger(t, func(t *testing.T, d *disk, l *Ledger, _ *bytes.Buffer) {
+				before, once := d.read(fileName), false
+				d.fault = func(op operation) outcome {
+					if tt.fails == "sync-once" && op.kind == "sync" && !once {
+						once = true
+						return outcome{err: errInjected, persist: -1}
+					}
+					if slices.Contains(strings.Fields(tt.fails), op.kind) {
+						return outcome{err: errInjected, persist: -1}
+					}
+					return outcome{persist: -1}
+				}
+				_, c := order(keyset.New(keyset.Params{}), "A")
+				err := l.Commit(context.Background(), c)
+				if err == nil || !errors.Is(err, syscall.EIO) || errors.Is(err, ErrUnknown) != tt.unknown {
+					t.Error(err)
+				}
+				if !tt.unknown && d.read(fileName) != before {
+					t.Error("it left a trace")
+				}
+				d.fault = nil
+				time.Sleep(retryMost)
+				if got := events(d.whole(t)); got != "file_opened guard_started gap" {
+					t.Error(got)
+				}
+			})
+		})
+	}
+}
+
+// A disk that hangs holds up nobody but those who must wait for it, and what they
+// gave up is not kept.
+func TestHungDisk(t *testing.T) {
+	for _, kind := range []string{"write", "sync"} {
+		inLedger(t, func(t *testing.T, d *disk, l *Ledger, _ *bytes.Buffer) {
+			hang, hung := make(chan struct{}), false
+			d.fault = func(op operation) outcome {
+				if op.kind == kind && !hung {
+					hung = true
+					return outcome{hang: hang, persist: -1}
+				}
+				return outcome{persist: -1}
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			defer cancel()
+			set, first := order(keyset.New(keyset.Params{}), "A")
+			gone, second := order(keyset.New(keyset.Params{}), "B")
+			second.Issuer = "https://other.example.com"
+			durable := l.Record(first)
+			err := l.Commit(ctx, second) // in the same batch, or behind it
+			if err == nil || !errors.Is(err, context.DeadlineExceeded) {
+				t.Fatal(err)
+			}
+			unknown := errors.Is(err, ErrUnknown)
+			began := time.Now()
+			set, third := order(set, "C")
+			later := l.Record(third)
+			l.Note("admin_refused", nil)
+			if l.Status(); time.Since(began) > 0 {
+				t.Error("somebody waited")
+			}
+			if err := durable(ctx); !errors.Is(err, context.DeadlineExceeded) {
+				t.Error(err)
+			}
+			time.Sleep(10 * time.Second)
+			if s := l.Status(); s.Failing == nil || !strings.Contains(s.Failing.Error(), "not answered for 11s") {
+				t.Errorf("%+v", s)
+			}
+			close(hang)
+			if err := later(context.Background()); err != nil {
+				t.Error(err)
+			}
+			if got := strings.Join(d.whole(t), "\n"); strings.Contains(got, "other.example.com") || !strings.Contains(got, `"kid":"A"`) || !strings.Contains(got, `"kid":"C"`) {
+				t.Errorf("unknown %v: %s", unknown, got)
+			}
+			_, _ = gone, set
+		})
+	}
+}
+
+// A commit that was under way when its caller gave up is taken out again.
+func TestAbandonedCommitIsNotKept(t *testing.T) {
+	inLedger(t, func(t *testing.T, d *disk, l *Ledger, _ *bytes.Buffer) {
+		hang := make(chan struct{})
+		d.fault = func(op operation) outcome {
+			if op.kind == "sync" && hang != nil {
+				h := hang
+				hang = nil
+				return outcome{hang: h, persist: -1}
+			}
+			return outcome{persist: -1}
+		}
+		h := hang
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_, c := order(keyset.New(keyset.Params{}), "A")
+		if err := l.Commit(ctx, c); !errors.Is(err, ErrUnknown) {
+			t.Fatal(err)
+		}
+		if !strings.Contains(d.read(fileName), `"kid":"A"`) {
+			t.Fatal("it was not under way")
+		}
+		close(h)
+		synctest.Wait()
+		if got := events(d.whole(t)); got != "file_opened guard_started" || l.Status().Errors != 0 {
+			t.Error(got, l.Status())
+		}
+	})
+}
+
+// However long the disk fails, what waits is bounded; orders and records are not
+// what is left out.
+func TestQueueIsBounded(t *testing.T) {
+	inLedger(t, func(t *testing.T, d *disk, l *Ledger, _ *bytes.Buffer) {
+		d.room = 0
+		set, c := order(keyset.New(keyset.Params{}), "first")
+		l.Record(c)
+		time.Sleep(100 * time.Millisecond)
+		step := keyset.Event{Type: keyset.EventAnomaly, Anomaly: keyset.ClockStep, At: l.clock()}
+		for range maxEvents + 500 {
+			l.Record(keyset.Change{Events: []keyset.Event{step}})
+		}
+		for range maxNotes + 500 {
+			l.Note("admin_refused", nil)
+		}
+		set, c = order(set, "last")
+		l.Record(c)
+		for range 500 {
+			l.Record(change(set, nil))
+		}
+		if n := l.Status().Queued; n > maxEvents+1 {
+			t.Errorf("%d wait", n)
+		}
+		d.room = -1
+		time.Sleep(retryMost)
+		lines := d.whole(t)
+		words := strings.Fields(events(lines))
+		count := map[string]int{}
+		for _, w := range words {
+			count[w]++
+		}
+		// Two orders with a key_state each: the second pair came when it was full.
+		if count["key_ordered"] != 2 || len(words) != maxEvents+3 {
+			t.Errorf("%d lines: %v", len(words), count)
+		}
+		left := 500 + maxNotes + 500 + 2 + 2
+		if !strings.Contains(lines[2], fmt.Sprintf(`"events_left_out":%d,`, left)) {
+			t.Errorf("%s, want %d", lines[2], left)
+		}
+		after := newDisk()
+		after.write(fileName, d.read(fileName))
+		want(t, restored(t, after.open(t), set), set)
+	})
+}
+
+// A thousand owners share one write and one fsync.
+func TestGroupCommit(t *testing.T) {
+	inLedger(t, func(t *testing.T, d *disk, l *Ledger, _ *bytes.Buffer) {
+		ops, hang := 0, make(chan struct{})
+		d.fault = func(op operation) outcome {
+			ops++
+			if ops == 1 {
+				return outcome{hang: hang, persist: -1}
+			}
+			return outcome{persist: -1}
+		}
+		var owners sync.WaitGroup
+		for n := range 1000 {
+			owners.Go(func() {
+				_, c := order(keyset.New(keyset.Params{}), "A")
+				c.Issuer = fmt.Sprint("https://", n)
+				if err := l.Commit(context.Background(), c); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		synctest.Wait()
+		close(hang)
+		owners.Wait()
+		if ops > 6 {
+			t.Errorf("%d operations", ops)
+		}
+		if got := strings.Count(events(d.whole(t)), "key_ordered"); got != 1000 {
+			t.Errorf("%d orders", got)
+		}
+	})
+}
+
+// Whoever releases a ledger whose disk fails is told; so is whoever waits.
+func TestReleaseOfAFailingLedger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDisk()
+		l := d.open(t)
+		stop := run(t, l)
+		synctest.Wait()
+		d.room = 0
+		_, c := order(keyset.New(keyset.Params{}), "A")
+		durable := l.Record(c)
+		ctx := context.Background()
+		for range 2 {
+			if err := l.Release(ctx); !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "not all was written") {
+				t.Error(err)
+			}
+		}
+		for _, err := range []error{durable(ctx), l.Commit(ctx, c), l.Record(c)(ctx)} {
+			if !errors.Is(err, ErrReleased) {
+				t.Error(err)
+			}
+		}
+		l.Note("too_late", nil)
+		stop()
+		d.room = -1
+		if err := d.open(t).Release(ctx); err != nil { // the lock was given back; without Run
+			t.Error(err)
+		}
+		if got := events(d.whole(t)); got != "file_opened guard_started guard_started guard_stopped" {
+			t.Error(got)
+		}
+	})
+}
+
+// A disk that never answers again holds up the end for a few seconds only.
+func TestEndWithAHungDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, hang := newDisk(), make(chan struct{})
+		l := d.open(t)
+		stop := run(t, l)
+		synctest.Wait()
+		d.fault = func(operation) outcome { return outcome{hang: hang, persist: -1} }
+		_, c := order(keyset.New(keyset.Params{}), "A")
+		l.Record(c)
+		began := time.Now()
+		if err := stop(); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "does not answer") || time.Since(began) != flushWithin {
+			t.Error(err, time.Since(began))
+		}
+		if _, err := Open(context.Background(), d.config()); err == nil {
+			t.Error("the lock was given back amid a write")
+		}
+		close(hang)
+	})
+}

@@ -1,0 +1,67 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+)
+
+const (
+	// lockTick is how often the lock is tried again: a successor shall not lose
+	// much of the drain of its predecessor.
+	lockTick = 100 * time.Millisecond
+	// maxHolder bounds what is read of whoever holds the lock.
+	maxHolder = 256 // bytes
+)
+
+// acquire takes the lock of the directory, waiting for whoever has it. The file is
+// never removed: two guards could then each hold a lock of that name.
+func (o *opening) acquire() error {
+	f, err := o.Files.Open(o.path(lockName), os.O_RDWR|os.O_CREATE)
+	if err != nil {
+		return fmt.Errorf("state_dir %s: %w: it must be a directory that this user may write to", o.Dir, err)
+	}
+	wait := time.NewTimer(o.Wait)
+	defer wait.Stop()
+	for {
+		err := f.Lock()
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, ErrLocked) {
+			f.Close()
+			return fmt.Errorf("lock %s: %w", o.path(lockName), err)
+		}
+		tick := time.NewTimer(lockTick)
+		select {
+		case <-tick.C:
+			continue
+		case <-make(chan int):
+			err = fmt.Errorf("state_dir %s: in use by %s: stop that guard, or give this one a state_dir of its own", o.Dir, holder(f))
+		case <-o.ctx.Done():
+			err = fmt.Errorf("state_dir %s: in use by %s: %w", o.Dir, holder(f), o.ctx.Err())
+		}
+		tick.Stop()
+		f.Close()
+		return err
+	}
+	o.lock = f
+	// For people; the lock holds without it, on a full disk for instance.
+	if f.Truncate(0) == nil {
+		fmt.Fprintf(f, "%d %s\n", os.Getpid(), o.Guard)
+	}
+	return nil
+}
+
+// holder tells who has the lock, as far as the file says.
+func holder(f File) string {
+	text, _ := io.ReadAll(io.LimitReader(f, maxHolder))
+	pid, guard, ok := strings.Cut(strings.TrimSpace(string(text)), " ")
+	if !ok {
+		return "another process"
+	}
+	return fmt.Sprintf("guard %q, pid %.20q", guard, pid)
+}

@@ -1,9 +1,15 @@
 package admin
 
 import (
+	"context"
+	"errors"
 	"net/http"
+	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
+	"github.com/jwtguard/jwtguard/internal/ledger"
 	"github.com/jwtguard/jwtguard/pkg/keyset"
 )
 
@@ -18,130 +24,131 @@ type Guard interface {
 type IssuerKeys struct {
 	Issuer string // its name
 	Set    *keyset.Set
+	Skew   time.Duration // by how much tokens are accepted after their exp
+	Grace  time.Duration // of a retirement whose order names none
 }
 
-// Key is one key as the API shows it; what has no value is absent. Times are RFC
-// 3339 in UTC.
-type Key struct {
-	Issuer            string     `json:"issuer"`
-	Kid               string     `json:"kid,omitempty"`
-	Thumbprint        string     `json:"thumbprint,omitempty"`
-	Alg               string     `json:"alg,omitempty"`
-	State             string     `json:"state"`
-	FirstSeen         *time.Time `json:"first_seen,omitempty"`
-	LastSeen          *time.Time `json:"last_seen,omitempty"`
-	LeftAt            *time.Time `json:"left_at,omitempty"`
-	RetiresAt         *time.Time `json:"retires_at,omitempty"`
-	RetiredAt         *time.Time `json:"retired_at,omitempty"`
-	Final             bool       `json:"final"`
-	Reason            string     `json:"reason,omitempty"`
-	Actor             string     `json:"actor,omitempty"`
-	LastUsed          *time.Time `json:"last_used,omitempty"`
-	LatestTokenExpiry *time.Time `json:"latest_token_expiry,omitempty"`
-	Allowed           uint64     `json:"allowed"`
-	Denied            uint64     `json:"denied"`
+// Orders changes what the guard trusts.
+type Orders interface {
+	// Order carries out an order about a key of the named issuer, unless admit,
+	// which is shown the set that the order would meet, gives an error: then that is
+	// returned, and nothing happened. Nothing comes between admit and the order, and
+	// admit is done when Order returns.
+	//
+	// Without an error the order is in force; changed is false if it was before.
+	// durable, which may be nil if nothing changed, waits until it is also written
+	// down; its error says why it is not yet. Any other error of Order says why the
+	// order is not in force.
+	Order(ctx context.Context, issuer string, o keyset.Order, admit func(*keyset.Set, keyset.Instant) error) (changed bool, durable func(context.Context) error, err error)
+	// Refetch fetches the issuer's keys as soon as the budget allows and waits for
+	// the outcome, no longer than ctx: a result in the word of
+	// jwtguard_jwks_refreshes_total, and why it is not ok in detail.
+	Refetch(ctx context.Context, issuer string) (result, detail string, err error)
 }
 
-func newKey(issuer, kid string, k *keyset.Key, state keyset.State) Key {
-	out := Key{
-		Issuer: issuer, Kid: kid, Thumbprint: k.Thumbprint, Alg: k.Alg, State: state.String(),
-		FirstSeen: present(k.FirstSeen), LastSeen: present(k.LastSeen), LeftAt: present(k.LeftAt),
-		Final: k.Final, Reason: k.Reason, Actor: k.Actor,
-		LastUsed: present(k.LastUsed()), LatestTokenExpiry: present(k.LatestExpiry()),
-		Allowed: k.Allowed(), Denied: k.Denied(),
-	}
-	switch state {
-	case keyset.Revoked:
-		out.RetiredAt = present(k.RevokedAt)
-	case keyset.Retired:
-		out.RetiredAt = present(retiredAt(k))
-	default:
-		out.RetiresAt = present(k.GraceUntil)
-	}
-	return out
+// ErrReleased is what [Config.Kept] gives when the guard has handed its state over
+// to a successor: what it is told now would be forgotten.
+var ErrReleased = ledger.ErrReleased
+
+// Config is what an API is made of. All but TokenFile and Host are required.
+type Config struct {
+	Guard  Guard
+	Orders Orders
+	// Pinned finds the place in the configuration (FILE:LINE) that puts a key of the
+	// named issuer out of service.
+	Pinned func(issuer string, k *keyset.Key) (where string, ok bool)
+	// Kept tells whether orders outlast a restart; the error says why not.
+	Kept func() error
+	// Record is told what was refused; it must not block. See [Refusal].
+	Record func(Refusal)
+	Probes http.Handler
+
+	TokenFile string // holds the bearer token for changes over TCP; empty: there are none
+	Host      string // of the listener's configured address; a name in it is taken in a Host header
 }
 
-// retiredAt is since when a retired key has been refused: the end of its grace,
-// ordered or not, or its own exp if that came first.
-func retiredAt(k *keyset.Key) time.Time {
-	at := k.RetiredAt
-	if at.Before(k.GraceUntil) {
-		at = k.GraceUntil
-	}
-	if at.IsZero() || !k.Expires.IsZero() && k.Expires.Before(at) {
-		at = k.Expires
-	}
-	return at
+// API serves /api/v1 beside the probes. The server needs [ConnContext], too.
+type API struct {
+	cfg       Config
+	mux       *http.ServeMux
+	changes   chan struct{} // holds one for each change under way
+	refreshes chan struct{} // and for each refresh
+
+	guessing sync.Mutex
+	guesses  *rate.Limiter // by guessing: of the wrong tokens
+	refusals refusals
 }
 
-func present(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
+// New makes an API.
+func New(cfg Config) (*API, error) {
+	if cfg.Guard == nil || cfg.Orders == nil || cfg.Pinned == nil || cfg.Kept == nil || cfg.Record == nil || cfg.Probes == nil {
+		return nil, errors.New("admin: Guard, Orders, Pinned, Kept, Record and Probes are required")
 	}
-	t = t.UTC()
-	return &t
+	a := &API{
+		cfg: cfg, mux: http.NewServeMux(),
+		changes: make(chan struct{}, concurrentChanges), refreshes: make(chan struct{}, concurrentChanges),
+		guesses:  rate.NewLimiter(guessesPerSecond, guessesPerSecond),
+		refusals: refusals{passing: rate.NewLimiter(refusalsPerSecond, refusalsPerSecond), record: cfg.Record},
+	}
+	a.mux.Handle("/", cfg.Probes)
+	a.show("/api/v1/keys", a.list)
+	a.show("/api/v1/keys/{issuer}/{kid}", a.one)
+	for _, action := range []keyset.Action{keyset.Retire, keyset.Revoke, keyset.Reinstate} {
+		a.act("/api/v1/keys/{issuer}/{kid}/"+string(action), func(w http.ResponseWriter, r *http.Request, actor string) *problem {
+			return a.order(w, r, action, actor)
+		})
+	}
+	a.act("/api/v1/issuers/{issuer}/refresh", a.refresh)
+	return a, nil
 }
 
-// API serves /api/v1 beside the probes. It shows and changes nothing.
-func API(g Guard, probes http.Handler) http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("/", probes)
-	get(mux, "/api/v1/keys", func(w http.ResponseWriter, _ *http.Request) {
-		sets, now := g.KeySets()
-		keys := []Key{}
-		for _, i := range sets {
-			for _, k := range i.Set.Keys() {
-				keys = append(keys, newKey(i.Issuer, k.Kid(), k, k.State(now)))
-			}
-		}
-		writeJSON(w, http.StatusOK, map[string]any{"keys": keys})
-	})
-	get(mux, "/api/v1/keys/{issuer}/{kid}", func(w http.ResponseWriter, r *http.Request) {
-		sets, now := g.KeySets()
-		for _, i := range sets {
-			if i.Issuer != r.PathValue("issuer") {
-				continue
-			}
-			if ref, ok := i.Set.Lookup(r.PathValue("kid")); ok {
-				writeJSON(w, http.StatusOK, newKey(i.Issuer, ref.Name, ref.Key, ref.State(now)))
-				return
-			}
-			writeProblem(w, http.StatusNotFound, "No such key", "the issuer has no key of this kid")
+// ServeHTTP answers. Nothing of it is to be kept by caches, or to be taken for
+// something else than it says it is.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	a.mux.ServeHTTP(w, r)
+}
+
+// show serves something that can only be read. Everybody who reaches the listener
+// may, but no foreign page.
+func (a *API) show(path string, h func(http.ResponseWriter, *http.Request) *problem) {
+	get(a.mux, path, func(w http.ResponseWriter, r *http.Request) {
+		if p := a.foreign(r); p != nil {
+			a.refuse(w, r, p)
 			return
 		}
-		writeProblem(w, http.StatusNotFound, "No such issuer", "no issuer has this name")
-	})
-	return mux
-}
-
-// Probes serves what orchestrators ask: /healthz, and /readyz by a [Readiness] or
-// its Brief, and nothing else.
-func Probes(readyz http.Handler) http.Handler {
-	mux := http.NewServeMux()
-	get(mux, "/healthz", healthz)
-	get(mux, "/readyz", readyz.ServeHTTP)
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		writeProblem(w, http.StatusNotFound, "Not found", "there is nothing here")
-	})
-	return mux
-}
-
-// get serves GET and HEAD at a path, and refuses the other methods. Without that,
-// the mux would pass them to what answers all other paths.
-func get(mux *http.ServeMux, path string, h http.HandlerFunc) {
-	mux.HandleFunc("GET "+path, h)
-	mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Allow", "GET, HEAD")
-		writeProblem(w, http.StatusMethodNotAllowed, "Method not allowed", "this can only be read, by GET")
+		if p := h(w, r); p != nil {
+			p.write(w)
+		}
 	})
 }
 
-// writeProblem answers with an RFC 9457 problem document.
-func writeProblem(w http.ResponseWriter, status int, title, detail string) {
-	w.Header().Set("Content-Type", "application/problem+json")
-	writeJSON(w, status, struct {
-		Title  string `json:"title"`
-		Status int    `json:"status"`
-		Detail string `json:"detail"`
-	}{title, status, detail})
+// act serves something that takes a credential. Whatever of it is refused is
+// recorded.
+func (a *API) act(path string, h func(w http.ResponseWriter, r *http.Request, actor string) *problem) {
+	a.mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
+		p, actor := a.foreign(r), ""
+		if p == nil {
+			actor, p = a.authorize(r)
+		}
+		if p == nil {
+			p = h(w, r, actor)
+		}
+		if p != nil {
+			a.refuse(w, r, p)
+		}
+	})
+	refuseMethods(a.mux, path, "POST", "this is a change, made by POST")
+}
+
+// enter takes a place among those at work; false if all are taken. leave gives it
+// back.
+func enter(room chan struct{}) (leave func(), ok bool) {
+	select {
+	case room <- struct{}{}:
+		return func() { <-room }, true
+	default:
+		return nil, false
+	}
 }

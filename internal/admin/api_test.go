@@ -15,14 +15,6 @@ import (
 	"github.com/jwtguard/jwtguard/pkg/keyset"
 )
 
-// guardOf is a guard that stands still at an instant.
-type guardOf struct {
-	sets []IssuerKeys
-	now  keyset.Instant
-}
-
-func (g guardOf) KeySets() ([]IssuerKeys, keyset.Instant) { return g.sets, g.now }
-
 var noon = time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
 
 func at(d time.Duration) keyset.Instant {
@@ -51,15 +43,18 @@ func apply(t *testing.T, s *keyset.Set, when keyset.Instant, o keyset.Order) *ke
 
 func keyOf(kid string) *devissuer.Key { return devissuer.SharedKey(kid, "ES256") }
 
-// get asks a handler, and wants an answer of this status and media type.
+// ask asks a handler, as somebody on this machine, and wants an answer of this
+// status and media type.
 func ask(t *testing.T, h http.Handler, method, target string, status int, media string) string {
 	t.Helper()
 	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequest(method, target, nil))
+	r := httptest.NewRequest(method, target, nil)
+	r.Host = "127.0.0.1:9192"
+	h.ServeHTTP(w, r)
 	if w.Code != status || w.Header().Get("Content-Type") != media {
 		t.Errorf("%s %s: %d %s, want %d %s", method, target, w.Code, w.Header().Get("Content-Type"), status, media)
 	}
-	if media != text && w.Header().Get("Cache-Control") != "no-store" {
+	if w.Header().Get("Cache-Control") != "no-store" {
 		t.Errorf("%s %s: may be cached", method, target)
 	}
 	return w.Body.String()
@@ -138,18 +133,23 @@ func TestKeysAsTheAPIShowsThem(t *testing.T) {
 				delete(o, name)
 			}
 		}
+		for _, from := range []string{"first_seen", "retired_at"} {
+			if at, ok := o[from]; ok && more["since"] == nil {
+				o["since"] = at // of a pending or active key, unless it is out of service
+			}
+		}
 		return o
 	}
 	first, second := stamp(-3*time.Hour), stamp(-2*time.Hour)
 	want := []object{
 		key("used", "active", false, object{"first_seen": first, "last_seen": stamp(-10 * time.Minute),
 			"allowed": 1, "denied": 1, "last_used": stamp(-time.Second), "latest_token_expiry": stamp(time.Hour)}),
-		key("grace", "grace", false, object{"first_seen": first, "last_seen": stamp(-90 * time.Minute), "left_at": stamp(-20 * time.Minute), "retires_at": stamp(40 * time.Minute)}),
+		key("grace", "grace", false, object{"first_seen": first, "last_seen": stamp(-90 * time.Minute), "left_at": stamp(-20 * time.Minute), "retires_at": stamp(40 * time.Minute), "since": stamp(-20 * time.Minute)}),
 		key("gone", "retired", true, object{"first_seen": first, "last_seen": first, "left_at": second, "retired_at": stamp(-time.Hour), "reason": "withdrawn by the issuer"}),
 		key("ordered", "retired", true, object{"first_seen": first, "last_seen": stamp(-90 * time.Minute), "left_at": nil,
 			"retired_at": stamp(-time.Hour), "reason": "planned", "actor": "ops"}),
 		key("ordered-grace", "grace", true, object{"first_seen": first, "last_seen": stamp(-90 * time.Minute), "left_at": stamp(-20 * time.Minute),
-			"retires_at": stamp(30 * time.Minute), "reason": "planned", "actor": "ops"}),
+			"retires_at": stamp(30 * time.Minute), "since": stamp(-30 * time.Minute), "reason": "planned", "actor": "ops"}),
 		key("revoked", "revoked", true, object{"first_seen": first, "last_seen": stamp(-90 * time.Minute),
 			"retired_at": stamp(-time.Hour), "reason": "planned", "actor": "ops"}),
 		key("expired", "retired", false, object{"first_seen": first, "last_seen": stamp(-90 * time.Minute), "left_at": stamp(-20 * time.Minute),
@@ -158,7 +158,7 @@ func TestKeysAsTheAPIShowsThem(t *testing.T) {
 		key("no-alg", "active", false, object{"alg": nil, "first_seen": second, "last_seen": stamp(-10 * time.Minute)}),
 		key("unseen", "retired", true, object{"thumbprint": nil, "alg": nil, "retired_at": stamp(-5 * time.Minute), "reason": "never to come"}),
 	}
-	h := API(guardOf{[]IssuerKeys{{"corp", corp}, {"west", west}, {"new", keyset.New(params)}}, at(0)}, http.NotFoundHandler())
+	h := newWorld(t, IssuerKeys{Issuer: "corp", Set: corp}, IssuerKeys{Issuer: "west", Set: west}, IssuerKeys{Issuer: "new", Set: keyset.New(params)}).api
 	wantJSON(t, ask(t, h, "GET", "/api/v1/keys", 200, jsonType), object{"keys": append(want,
 		key("used", "active", false, object{"issuer": "west", "first_seen": stamp(0), "last_seen": stamp(0)}))})
 	for _, o := range want {
@@ -168,8 +168,8 @@ func TestKeysAsTheAPIShowsThem(t *testing.T) {
 
 // A list without keys is a list.
 func TestNoKeysAreAnEmptyList(t *testing.T) {
-	for _, sets := range [][]IssuerKeys{nil, {{"corp", keyset.New(keyset.Params{})}}} {
-		wantJSON(t, ask(t, API(guardOf{sets: sets}, http.NotFoundHandler()), "GET", "/api/v1/keys", 200, jsonType), object{"keys": []string{}})
+	for _, sets := range [][]IssuerKeys{nil, {{Issuer: "corp", Set: keyset.New(keyset.Params{})}}} {
+		wantJSON(t, ask(t, newWorld(t, sets...).api, "GET", "/api/v1/keys", 200, jsonType), object{"keys": []string{}})
 	}
 }
 
@@ -177,7 +177,7 @@ func TestNoKeysAreAnEmptyList(t *testing.T) {
 func TestKidsAreEscapedInPaths(t *testing.T) {
 	kid := "https://kms.test/keys/1?v=2%"
 	s := observe(t, keyset.New(keyset.Params{}), at(0), devissuer.NewKey(kid, "EdDSA").JWK())
-	h := API(guardOf{[]IssuerKeys{{"a/b", s}}, at(0)}, http.NotFoundHandler())
+	h := newWorld(t, IssuerKeys{Issuer: "a/b", Set: s}).api
 	if got := ask(t, h, "GET", "/api/v1/keys/a%2Fb/https:%2F%2Fkms.test%2Fkeys%2F1%3Fv=2%25", 200, jsonType); !strings.Contains(got, `"kid": "https://kms.test/keys/1?v=2%"`) {
 		t.Error(got)
 	}
@@ -185,36 +185,86 @@ func TestKidsAreEscapedInPaths(t *testing.T) {
 
 func TestWhatIsNotThereIsAProblem(t *testing.T) {
 	s := observe(t, keyset.New(keyset.Params{}), at(0), keyOf("a").JWK())
-	ready := NewReadiness(func() []Issuer { return nil })
-	h := API(guardOf{[]IssuerKeys{{"corp", s}}, at(0)}, Probes(ready))
-	problem := func(status int, title, detail string) object {
+	h := newWorld(t, IssuerKeys{Issuer: "corp", Set: s}).api
+	refused := func(status int, title, detail string) object {
 		return object{"title": title, "status": status, "detail": detail}
 	}
 	for _, tt := range []struct {
 		method, target string
 		want           object
 	}{
-		{"GET", "/api/v1/keys/corp/b", problem(404, "No such key", "the issuer has no key of this kid")},
-		{"GET", "/api/v1/keys/other/a", problem(404, "No such issuer", "no issuer has this name")},
-		{"GET", "/", problem(404, "Not found", "there is nothing here")},
-		{"GET", "/api/v1/keys/", problem(404, "Not found", "there is nothing here")},
-		{"GET", "/api/v1/keys/corp", problem(404, "Not found", "there is nothing here")},
-		{"GET", "/debug/pprof/", problem(404, "Not found", "there is nothing here")},
-		{"POST", "/api/v1/keys", problem(405, "Method not allowed", "this can only be read, by GET")},
-		{"DELETE", "/api/v1/keys/corp/a", problem(405, "Method not allowed", "this can only be read, by GET")},
-		{"PUT", "/healthz", problem(405, "Method not allowed", "this can only be read, by GET")},
-		{"POST", "/readyz", problem(405, "Method not allowed", "this can only be read, by GET")},
+		{"GET", "/api/v1/keys/corp/b", refused(404, "No such key", `corp has no key of the kid "b"; there are: "a"`)},
+		{"GET", "/api/v1/keys/corp/-", refused(400, "Bad request", "- for the kid means by thumbprint: say which")},
+		{"GET", "/api/v1/keys/corp/-?thumbprint=x", refused(400, "Bad request", `"x" is no thumbprint: write the 43 base64url characters of the key's SHA-256 (RFC 7638)`)},
+		{"GET", "/api/v1/keys/corp/-?thumbprint=" + strange, refused(404, "No such key", "corp has no key of the thumbprint "+strange)},
+		{"GET", "/api/v1/keys/corp/b?thumbprint=" + keyOf("a").Thumbprint(), refused(404, "No such key",
+			"corp has no key of the thumbprint "+keyOf("a").Thumbprint()+` with the kid "b"`)},
+		{"GET", "/api/v1/keys/other/a", object{"title": "No such issuer", "status": 404, "detail": `no issuer has the name "other"; there are: corp`, "issuers": []string{"corp"}}},
+		{"GET", "/api/v1/keys/corp/a/retire", refused(405, "Method not allowed", "this is a change, made by POST")},
+		{"PUT", "/api/v1/issuers/corp/refresh", refused(405, "Method not allowed", "this is a change, made by POST")},
+		{"GET", "/", refused(404, "Not found", "there is nothing here")},
+		{"GET", "/api/v1/keys/", refused(404, "Not found", "there is nothing here")},
+		{"GET", "/api/v1/keys/corp", refused(404, "Not found", "there is nothing here")},
+		{"GET", "/debug/pprof/", refused(404, "Not found", "there is nothing here")},
+		{"POST", "/api/v1/keys", refused(405, "Method not allowed", "this can only be read, by GET")},
+		{"DELETE", "/api/v1/keys/corp/a", refused(405, "Method not allowed", "this can only be read, by GET")},
+		{"PUT", "/healthz", refused(405, "Method not allowed", "this can only be read, by GET")},
+		{"POST", "/readyz", refused(405, "Method not allowed", "this can only be read, by GET")},
 	} {
 		status := tt.want["status"].(int)
 		wantJSON(t, ask(t, h, tt.method, tt.target, status, problemType), tt.want)
 		if status == http.StatusMethodNotAllowed {
 			w := httptest.NewRecorder()
 			h.ServeHTTP(w, httptest.NewRequest(tt.method, tt.target, nil))
-			if allow := w.Header().Get("Allow"); allow != "GET, HEAD" { // RFC 9110, section 15.5.6
+			want := "GET, HEAD"
+			if strings.Contains(tt.want["detail"].(string), "POST") {
+				want = "POST"
+			}
+			if allow := w.Header().Get("Allow"); allow != want { // RFC 9110, section 15.5.6
 				t.Errorf("%s %s: Allow: %s", tt.method, tt.target, allow)
 			}
 		}
 	}
+}
+
+// Nothing of it is to be kept by caches or taken for something else, not even the
+// way from a path to a cleaner one.
+func TestNothingIsToBeCached(t *testing.T) {
+	h := newWorld(t, corp(t, "a")).api
+	for path, status := range map[string]int{"/api/v1//keys": 307, "/api/v1/keys": 200, "/healthz": 200, "/none": 404} {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest("GET", path, nil)
+		r.Host = "localhost"
+		h.ServeHTTP(w, r)
+		if w.Code != status || w.Header().Get("Cache-Control") != "no-store" || w.Header().Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s: %d %v", path, w.Code, w.Header())
+		}
+	}
+}
+
+// A key is found by each of its names, and by its thumbprint: so are one whose kid
+// is what stands for no kid, and one that shares its kid with another.
+func TestKeysByTheirNames(t *testing.T) {
+	dash, first, second := devissuer.NewKey("-", "EdDSA"), devissuer.NewKey("again", "EdDSA"), devissuer.NewKey("again", "EdDSA")
+	s := keyset.New(keyset.Params{ReplaceReused: true})
+	s = observe(t, s, at(-2*time.Hour), dash.JWK(), first.JWK())
+	s = observe(t, s, at(-time.Hour), dash.JWK(), second.JWK())
+	h := newWorld(t, IssuerKeys{Issuer: "corp", Set: s}).api
+	for target, want := range map[string]*devissuer.Key{
+		"-?thumbprint=" + dash.Thumbprint():       dash,
+		"again?thumbprint=" + first.Thumbprint():  first,
+		"again?thumbprint=" + second.Thumbprint(): second,
+		"-?thumbprint=" + second.Thumbprint():     second,
+	} {
+		var got Key
+		decode(t, ask(t, h, "GET", "/api/v1/keys/corp/"+target, 200, jsonType), &got)
+		if got.Thumbprint != want.Thumbprint() || got.Kid != want.KID {
+			t.Errorf("%s: %+v", target, got)
+		}
+	}
+	wantJSON(t, ask(t, h, "GET", "/api/v1/keys/corp/again", 409, problemType), object{"title": "Several keys", "status": 409,
+		"thumbprints": []string{first.Thumbprint(), second.Thumbprint()},
+		"detail":      `the kid "again" has named several keys of corp: say which one, by its thumbprint: ` + first.Thumbprint() + ", " + second.Thumbprint()})
 }
 
 // The metrics listener, which anybody in the network may reach, shows no keys.
@@ -223,4 +273,17 @@ func TestProbesServeNothingElse(t *testing.T) {
 	ask(t, h, "GET", "/api/v1/keys", 404, problemType)
 	ask(t, h, "GET", "/healthz", 200, text)
 	ask(t, h, "HEAD", "/healthz", 200, text)
+}
+
+// A key is active since its activation, not since it was published.
+func TestActiveSinceTheActivation(t *testing.T) {
+	jwk := keyOf("a").JWK()
+	jwk["nbf"] = noon.Unix()
+	s := observe(t, keyset.New(keyset.Params{}), at(-time.Hour), jwk)
+	k, _ := s.Lookup("a")
+	for when, want := range map[time.Duration]time.Duration{-time.Minute: -time.Hour, time.Minute: 0} {
+		if got := newKey("corp", "a", k.Key, k, at(when)).Since; !got.Equal(noon.Add(want)) {
+			t.Errorf("at %s: %s, want %s", when, got, noon.Add(want))
+		}
+	}
 }

@@ -103,6 +103,7 @@ func (r *Readiness) answer(w http.ResponseWriter, ready bool, issuers []Issuer) 
 // nothing outside.
 func healthz(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
 	_, _ = w.Write([]byte("ok\n"))
 }
 

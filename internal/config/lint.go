@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 )
@@ -25,9 +26,6 @@ type Finding struct {
 	Message  string // what is so, and what follows from it
 	Remedy   string // what to do
 }
-
-// StateDirUnused is the message of the finding that a state directory was set.
-const StateDirUnused = "state_dir is accepted but not used by this version: retirements are kept in memory and in retired:/revoked:"
 
 // Lint lists what is unwise in the configuration: errors first, then warnings,
 // each in the order of the file.
@@ -135,10 +133,12 @@ func (c *Config) lintGuard(warn func(rule, path, message, remedy string)) {
 	if c.StateDir == "" {
 		warn("no_state_dir", "state_dir",
 			"no state_dir: retirements and revocations that are not written in the configuration are forgotten at a restart",
-			"write the keys that are out of service into keys.retired and keys.revoked")
-	} else {
-		warn("state_dir_unused", "state_dir", StateDirUnused,
-			"write every retired and revoked key into the configuration")
+			"set state_dir to a directory that outlives restarts, or write what is out of service into keys.retired and keys.revoked (jwtguard keys list --retired -o config prints the lines)")
+	}
+	if info, err := os.Stat(c.Admin.TokenFile); c.Admin.TokenFile != "" && err == nil && info.Mode()&0o004 != 0 {
+		warn("token_world_readable", "admin.token_file",
+			fmt.Sprintf("%s can be read by everybody on this machine: every change over TCP is refused", quotePath(c.Admin.TokenFile)),
+			"take the right to read it from others (chmod o-r; defaultMode: 0440 of a Kubernetes secret)")
 	}
 	if !c.Listen.Admin.IsZero() && !c.Listen.Admin.Local() {
 		warn("admin_exposed", "listen.admin",

@@ -1,13 +1,15 @@
 package config
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
 
-// quiet is a configuration without any finding but that state_dir is unused.
+// quiet is a configuration without any finding.
 const quiet = `state_dir: /var/lib/jwtguard
 issuers:
   - issuer: https://issuer.example.com
@@ -15,11 +17,7 @@ issuers:
     max_lifetime: 1h
 `
 
-var unused = Finding{
-	Warning, "state_dir_unused", "", Place{1, 12},
-	"state_dir is accepted but not used by this version: retirements are kept in memory and in retired:/revoked:",
-	"write every retired and revoked key into the configuration",
-}
+const noStateRemedy = "set state_dir to a directory that outlives restarts, or write what is out of service into keys.retired and keys.revoked (jwtguard keys list --retired -o config prints the lines)"
 
 func TestLint(t *testing.T) {
 	const host = "issuer.example.com"
@@ -27,12 +25,12 @@ func TestLint(t *testing.T) {
 		name, text string
 		want       []Finding
 	}{
-		{"nothing to say", quiet, []Finding{unused}},
+		{"nothing to say", quiet, nil},
 		{
 			"the smallest file", smallest, []Finding{
 				{Warning, "no_state_dir", "", Place{1, 1},
 					"no state_dir: retirements and revocations that are not written in the configuration are forgotten at a restart",
-					"write the keys that are out of service into keys.retired and keys.revoked"},
+					noStateRemedy},
 				{Warning, "lifetime_unbounded", host, Place{2, 5},
 					"no max_lifetime: a token may live for ever, and nobody can say when the last one of an old key is gone",
 					"set max_lifetime to the longest life that the issuer gives a token"},
@@ -46,22 +44,20 @@ func TestLint(t *testing.T) {
 				{Error, "grace_too_short", host, Place{7, 19},
 					"a withdrawn key is accepted for 40m (overlap 10m + grace 30m), but its tokens live for 1h1m (max_lifetime 1h + clock_skew 1m): good tokens are refused in every rotation",
 					"set keys.grace to 51m, or have the issuer list a key for 31m after its last use and say so in keys.overlap"},
-				unused,
 			},
 		},
 		{
-			"just enough", quiet + "    jwks: {max_stale: 16m35s}\n    keys: {grace: 51m, overlap: 10m}\n", []Finding{unused},
+			"just enough", quiet + "    jwks: {max_stale: 16m35s}\n    keys: {grace: 51m, overlap: 10m}\n", nil,
 		},
-		{"inline keys are never stale", quiet + "    jwks: {inline: {keys: []}, max_stale: 1s}\n", []Finding{unused}},
+		{"inline keys are never stale", quiet + "    jwks: {inline: {keys: []}, max_stale: 1s}\n", nil},
 		{
 			"help for forgers", quiet + "    keys: {grace: 1h2m1s}\n", []Finding{
-				unused,
 				{Warning, "grace_too_long", host, Place{6, 19},
 					"grace 1h2m1s outlasts every genuine token (1h2m: max_lifetime + 2 clock_skew): the rest helps only whoever forges tokens with a withdrawn key",
 					"set keys.grace to 1h1m"},
 			},
 		},
-		{"grace at its most", quiet + "    keys: {grace: 1h2m}\n", []Finding{unused}},
+		{"grace at its most", quiet + "    keys: {grace: 1h2m}\n", nil},
 		{
 			"open to others", `state_dir: /var/lib/jwtguard
 issuers:
@@ -72,7 +68,6 @@ listen:
   admin: :9192
   grpc: [{address: "0.0.0.0:9191"}, {address: "127.0.0.1:9190"}, {address: "unix:///run/a.sock"}]
 `, []Finding{
-				unused,
 				{Warning, "plain_http", "localhost:1", Place{3, 14},
 					"the keys come over plain http: whoever can answer in the issuer's place can add a key",
 					"use https, with jwks.ca_file for an authority of your own"},
@@ -93,7 +88,7 @@ listen:
 		{
 			"remembered at a restart",
 			quiet + "    keys: {activation_delay: 5m, retired: [{thumbprint: NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs, at: 2026-11-01T00:00:00Z}]}\n",
-			[]Finding{unused},
+			nil,
 		},
 		{
 			"forgotten at a restart", `issuers:
@@ -111,7 +106,7 @@ listen:
 `, []Finding{
 				{Warning, "no_state_dir", "", Place{1, 1},
 					"no state_dir: retirements and revocations that are not written in the configuration are forgotten at a restart",
-					"write the keys that are out of service into keys.retired and keys.revoked"},
+					noStateRemedy},
 				{Warning, "activation_delay_restarts", host, Place{6, 25},
 					"activation_delay without state_dir: each restart forgets when a key was first seen, and waits again before it accepts any",
 					"remove keys.activation_delay, unless each restart may wait for it"},
@@ -141,14 +136,17 @@ listen:
 func TestMutualTLSOpensTheListenerToNobody(t *testing.T) {
 	c := parse(t, quiet+"listen: {grpc: \":9191\"}\n")
 	c.Listen.TLS = TLS{Cert: "a.crt", Key: "a.key", ClientCA: "ca.crt"}
-	if diff := cmp.Diff([]Finding{unused}, c.Lint()); diff != "" {
+	if diff := cmp.Diff([]Finding(nil), c.Lint()); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestLintWithoutPlaces(t *testing.T) {
-	c := parse(t, quiet)
+	c := parse(t, smallest)
 	c.places = nil
+	if len(c.Lint()) == 0 {
+		t.Fatal("nothing is found")
+	}
 	for _, f := range c.Lint() {
 		if f.Place != (Place{}) {
 			t.Errorf("%+v", f)
@@ -167,6 +165,23 @@ func TestSpan(t *testing.T) {
 		}
 		if back, err := time.ParseDuration(Span(d)); err != nil || back != d {
 			t.Errorf("%v reads back as %v, %v", d, back, err)
+		}
+	}
+}
+
+// The guard refuses every change while others can read its token.
+func TestLintOfTokenThatEverybodyCanRead(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	for mode, want := range map[os.FileMode]int{0o600: 0, 0o640: 0, 0o644: 1} {
+		if err := os.WriteFile(file, []byte("secret"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(file, mode); err != nil {
+			t.Fatal(err)
+		}
+		found := parse(t, quiet+"admin: {token_file: "+file+"}\n").Lint()
+		if len(found) != want || want > 0 && (found[0].Rule != "token_world_readable" || found[0].Place != Place{6, 21}) {
+			t.Errorf("%o: %+v", mode, found)
 		}
 	}
 }

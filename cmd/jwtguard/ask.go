@@ -3,11 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -39,20 +37,24 @@ func askGuard(c *config.Config, issuer, kid string, now time.Time) guardView {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
 	defer cancel()
-	path := "/api/v1/keys/" + url.PathEscape(issuer) + "/" + url.PathEscape(kid)
-	response, err := adminGet(ctx, c.Listen.Admin, path)
-	if err != nil {
+	answer, err := newAdminClient(c.Listen.Admin, anyLocalHost).ask(ctx, question{
+		method: http.MethodGet, path: keyPath(issuer, kid), most: maxAnswer,
+	})
+	notAGuard := guardView{text: fmt.Sprintf("something answers at %s, but not as a guard does", c.Listen.Admin)}
+	switch {
+	case errors.Is(err, errAnswerTooLong):
+		return notAGuard
+	case err != nil:
 		return guardView{text: fmt.Sprintf("none answers at %s: what it withdrew or put out of service earlier is not known here", c.Listen.Admin)}
 	}
-	defer response.Body.Close()
 	var k admin.Key
-	switch err := json.NewDecoder(io.LimitReader(response.Body, maxAnswer)).Decode(&k); {
-	case response.StatusCode == http.StatusNotFound && err == nil:
+	switch err := json.Unmarshal(answer.body, &k); {
+	case answer.status == http.StatusNotFound && err == nil:
 		return guardView{unknown: true, text: "does not know this kid"}
-	case response.StatusCode != http.StatusOK:
-		return guardView{text: fmt.Sprintf("something answers %d at %s: is it a guard?", response.StatusCode, c.Listen.Admin)}
+	case answer.status != http.StatusOK:
+		return guardView{text: fmt.Sprintf("something answers %d at %s: is it a guard?", answer.status, c.Listen.Admin)}
 	case err != nil || !isState(k.State):
-		return guardView{text: fmt.Sprintf("something answers at %s, but not as a guard does", c.Listen.Admin)}
+		return notAGuard
 	}
 	return guardView{state: k.State, text: "has the key as " + k.State + history(k, now)}
 }
@@ -65,25 +67,6 @@ func isState(word string) bool {
 		}
 	}
 	return false
-}
-
-// adminGet sends one GET to the admin listener of a guard.
-func adminGet(ctx context.Context, a config.Address, path string) (*http.Response, error) {
-	// No proxy, no redirect: the guard itself answers, or nobody does.
-	client := &http.Client{
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport: &http.Transport{
-			DisableKeepAlives: true, MaxResponseHeaderBytes: maxAnswer,
-			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-				return new(net.Dialer).DialContext(ctx, a.Network, a.Addr)
-			},
-		},
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+path, nil)
-	if err != nil {
-		return nil, err
-	}
-	return client.Do(request)
 }
 
 // history says what happened to the key, and when.

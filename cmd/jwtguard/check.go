@@ -62,7 +62,7 @@ func runCheck(args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		// What only the parts themselves can judge, such as keys that stand in
 		// the file. A guard that is made starts nothing.
-		_, err = newGuard(&configFile{path: *file}, c, slog.New(slog.DiscardHandler))
+		_, err = newGuard(&configFile{path: *file}, c, nil, slog.New(slog.DiscardHandler))
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, escape(err.Error()))

@@ -58,3 +58,6 @@ func (c *crowdConn) Close() error {
 	c.leave()
 	return c.Conn.Close()
 }
+
+// NetConn is the connection itself, which knows its peer.
+func (c *crowdConn) NetConn() net.Conn { return c.Conn }

@@ -26,7 +26,7 @@ func fetchKeys(clock *jwkscache.Clock, issuer *config.Issuer) (cache *jwkscache.
 	cfg.Params.ActivationDelay = 0
 	fetched := make(chan struct{}, 1)
 	group, err := jwkscache.NewGroup(jwkscache.GroupConfig{
-		Clock: clock, Journal: telemetry.NewLog(slog.New(slog.DiscardHandler)),
+		Clock: clock, Journal: journal{log: telemetry.NewLog(slog.New(slog.DiscardHandler))},
 		Report: func(jwkscache.Fetch) {
 			select {
 			case fetched <- struct{}{}:

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jwtguard/jwtguard/internal/admin"
 	"github.com/jwtguard/jwtguard/internal/config"
+	"github.com/jwtguard/jwtguard/internal/ledger"
 	"github.com/jwtguard/jwtguard/internal/telemetry"
 	"github.com/jwtguard/jwtguard/pkg/authz"
 	"github.com/jwtguard/jwtguard/pkg/jwkscache"
@@ -27,6 +28,8 @@ type guard struct {
 	group     *jwkscache.Group
 	authz     *authz.Server
 	readiness *admin.Readiness
+	ledger    *ledger.Ledger // nil: memory only
+	released  atomic.Bool    // the ledger was given back
 
 	current atomic.Pointer[inForce]
 
@@ -41,12 +44,20 @@ type inForce struct {
 	caches map[string]*jwkscache.Cache // by iss
 }
 
-// newGuard makes a guard of the configuration that was loaded from file. It
-// starts nothing.
-func newGuard(file *configFile, c *config.Config, log *slog.Logger) (*guard, error) {
+// newGuard makes a guard of the configuration that was loaded from file, and of
+// what the ledger remembers; l is nil without one. It starts nothing.
+func newGuard(file *configFile, c *config.Config, l *ledger.Ledger, log *slog.Logger) (*guard, error) {
 	events := telemetry.NewLog(log)
-	g := &guard{log: log, events: events, clock: jwkscache.NewClock(nil, time.Time{}), file: file, started: c}
-	group, err := jwkscache.NewGroup(jwkscache.GroupConfig{Clock: g.clock, Journal: journal{log: events}, Report: events.Fetched})
+	g := &guard{log: log, events: events, file: file, started: c, ledger: l}
+	lives := journal{log: events}
+	cfg := jwkscache.GroupConfig{Report: events.Fetched, Strict: c.Ledger.Strict && l != nil}
+	var last time.Time
+	if l != nil {
+		lives.ledger, last, cfg.Restored = l, l.Last(), restored(l)
+	}
+	g.clock = jwkscache.NewClock(nil, last)
+	cfg.Clock, cfg.Journal = g.clock, lives
+	group, err := jwkscache.NewGroup(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -142,13 +153,24 @@ func (g *guard) KeySets() ([]admin.IssuerKeys, keyset.Instant) {
 	current := g.current.Load()
 	all := make([]admin.IssuerKeys, 0, len(current.config.Issuers))
 	for _, i := range current.config.Issuers {
-		all = append(all, admin.IssuerKeys{Issuer: i.Name, Set: current.caches[i.Issuer].Set()})
+		all = append(all, admin.IssuerKeys{
+			Issuer: i.Name, Set: current.caches[i.Issuer].Set(), Skew: i.ClockSkew, Grace: i.Keys.Grace,
+		})
 	}
 	return all, g.clock.Now()
 }
 
 // run keeps keys fresh until ctx ends.
 func (g *guard) run(ctx context.Context) error {
+	if g.ledger != nil {
+		ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_ = g.ledger.Run(ctx, g.clock.Now) // it ends with ctx alone
+		}()
+		defer func() { stop(); <-ended }() // after the last one who writes
+	}
 	if err := g.group.Run(ctx); err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 )
 
 // Exit codes, the same for every command.
@@ -23,6 +24,7 @@ signing key through its life, and refuses tokens of retired keys.
 
   jwtguard serve -c FILE            answer Envoy
   jwtguard check -c FILE            validate a configuration, print its trust windows
+  jwtguard keys COMMAND             list, retire, revoke the keys of a running guard
   jwtguard explain -c FILE < TOKEN  say step by step why a token passes or not
   jwtguard version                  version, commit, Go
 
@@ -48,13 +50,15 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return runServe(rest, stdout, stderr)
 	case "check":
 		return runCheck(rest, stdout, stderr)
+	case "keys":
+		return runKeys(rest, stdout, stderr)
 	case "explain":
 		return runExplain(rest, stdin, stdout, stderr)
 	case "version", "--version":
 		return runVersion(rest, stdout, stderr)
 	case "help", "-h", "-help", "--help":
 		if len(rest) > 0 && rest[0] != "help" {
-			return run([]string{rest[0], "--help"}, stdin, stdout, stderr)
+			return run(append(slices.Clone(rest), "--help"), stdin, stdout, stderr)
 		}
 		fmt.Fprint(stdout, usage)
 		return exitDone

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 )
 
 const serveUsage = `Usage: jwtguard serve -c FILE [--log-format text|json] [--log-level LEVEL]
+                      [--accept-state-loss]
 
 Answers Envoy's external-authorization calls until SIGTERM or SIGINT. Then it is
 not ready any more, goes on answering for listen.drain, finishes what is under
@@ -27,15 +29,22 @@ the listeners and to the state directory takes effect at the next start.
   --log-format FORMAT   text (default) or json, on standard error; lines that
                         nobody reads in time are left out, and counted
   --log-level LEVEL     debug, info (default), warn or error
+  --accept-state-loss   start although the ledger in state_dir is damaged, with
+                        what can be read of it: keys whose retirement stood in
+                        the rest may be trusted again. The old file is kept
+                        aside, and the loss is recorded.
 
-Exit status: 0 stopped by a signal; 1 a listener broke; 2 wrong usage, or the
-configuration cannot be read or used, a port is taken, a file is unreadable.
+Exit status: 0 stopped by a signal; 1 a listener broke, or state_dir cannot be
+used (another guard has it, its ledger is damaged, it cannot be written); 2 wrong
+usage, or the configuration cannot be read or used, a port is taken, a file is
+unreadable.
 `
 
 func runServe(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	path := flags.String("c", "", "")
+	acceptLoss := flags.Bool("accept-state-loss", false, "")
 	var lf logFlags
 	lf.register(flags)
 	refuse := func(complaint string) int {
@@ -68,10 +77,20 @@ func runServe(args []string, stdout, stderr io.Writer) int {
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer signal.Stop(signals)
 
-	s, err := newService(*path, log)
-	if err != nil {
+	starting, started := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	s, err := newService(starting, *path, *acceptLoss, log)
+	interrupted := starting.Err() != nil
+	started()
+	switch {
+	case err != nil && interrupted:
+		log.Info("stopped", "before", "the start was complete")
+		return exitDone
+	case err != nil:
 		flush() // what was logged on the way comes first
 		fmt.Fprintln(stderr, err)
+		if errors.As(err, new(stateError)) {
+			return exitNo
+		}
 		return exitUsage
 	}
 	// By itself it would write to standard error, and wait for it.

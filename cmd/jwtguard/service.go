@@ -56,8 +56,9 @@ type served[S any] struct {
 
 // newService reads the configuration, makes everything that can fail and opens
 // every listener, so that a mistake shows before anything is answered. It serves
-// nothing yet.
-func newService(path string, log *slog.Logger) (*service, error) {
+// nothing yet. ctx ends the wait for the state directory; with acceptLoss, damage
+// to what is in it does not stop the guard.
+func newService(ctx context.Context, path string, acceptLoss bool, log *slog.Logger) (*service, error) {
 	file := &configFile{path: path}
 	c, err := file.load()
 	if err != nil {
@@ -65,7 +66,14 @@ func newService(path string, log *slog.Logger) (*service, error) {
 	}
 	s := &service{log: log, config: c, health: health.NewServer()}
 	s.health.SetServingStatus("", grpc_health_v1.HealthCheckResponse_NOT_SERVING)
-	if s.guard, err = newGuard(file, c, log); err != nil {
+	state, err := openLedger(ctx, c, acceptLoss, log)
+	if err != nil {
+		return nil, err
+	}
+	if s.guard, err = newGuard(file, c, state, log); err != nil {
+		if state != nil {
+			_ = state.Release(ctx)
+		}
 		return nil, err
 	}
 	if err := s.open(); err != nil {
@@ -95,11 +103,15 @@ func (s *service) open() error {
 		s.grpc = append(s.grpc, served[*grpc.Server]{s.newGRPC(g), l})
 	}
 	ready := s.guard.readiness
+	api, err := s.guard.newAPI()
+	if err != nil {
+		return err
+	}
 	for _, h := range [...]struct {
 		setting string
 		address config.Address
 		handler http.Handler
-	}{{"listen.admin", c.Listen.Admin, admin.API(s.guard, admin.Probes(ready))}, {"listen.metrics", c.Listen.Metrics, admin.Probes(ready.Brief())}} {
+	}{{"listen.admin", c.Listen.Admin, api}, {"listen.metrics", c.Listen.Metrics, admin.Probes(ready.Brief())}} {
 		if h.address.IsZero() {
 			continue
 		}
@@ -123,12 +135,14 @@ func (s *service) newHTTP(handler http.Handler) *http.Server {
 		Handler: handler, MaxHeaderBytes: maxAdminHeader,
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       adminTimeout, WriteTimeout: adminTimeout, IdleTimeout: adminTimeout,
-		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		ErrorLog:    slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		ConnContext: admin.ConnContext,
 	}
 }
 
 // close closes listeners that were opened but are not served.
 func (s *service) close() {
+	s.guard.release()
 	for _, g := range s.grpc {
 		g.Close()
 	}

@@ -219,7 +219,7 @@ func TestKeysAsTheAPIShowsThem(t *testing.T) {
 	keys := map[string]any{}
 	for _, k := range got["keys"].([]any) {
 		o := k.(map[string]any)
-		for _, name := range []string{"first_seen", "last_seen", "last_used", "latest_token_expiry", "retired_at"} {
+		for _, name := range []string{"first_seen", "last_seen", "last_used", "latest_token_expiry", "retired_at", "since"} {
 			text, ok := o[name].(string)
 			if !ok {
 				continue
@@ -234,16 +234,16 @@ func TestKeysAsTheAPIShowsThem(t *testing.T) {
 	want := map[string]any{
 		"2026-11": map[string]any{
 			"issuer": "corp", "kid": "2026-11", "thumbprint": w.key.Thumbprint(), "alg": "ES256", "state": "active",
-			"first_seen": "TIME", "last_seen": "TIME", "final": false, "last_used": "TIME", "latest_token_expiry": "TIME",
+			"first_seen": "TIME", "last_seen": "TIME", "since": "TIME", "final": false, "last_used": "TIME", "latest_token_expiry": "TIME",
 			"allowed": 2.0, "denied": 1.0,
 		},
 		"old": map[string]any{
 			"issuer": "corp", "kid": "old", "thumbprint": old.Thumbprint(), "alg": "", "state": "retired",
-			"first_seen": "TIME", "last_seen": "TIME", "retired_at": "TIME", "final": true, "reason": "rotated", "actor": "configuration",
+			"first_seen": "TIME", "last_seen": "TIME", "retired_at": "TIME", "since": "TIME", "final": true, "reason": "rotated", "actor": "configuration",
 			"allowed": 0.0, "denied": 1.0,
 		},
 		"never-seen": map[string]any{
-			"issuer": "corp", "kid": "never-seen", "state": "revoked", "retired_at": "TIME", "final": true, "actor": "configuration",
+			"issuer": "corp", "kid": "never-seen", "state": "revoked", "retired_at": "TIME", "since": "TIME", "final": true, "actor": "configuration",
 			"allowed": 0.0, "denied": 0.0,
 		},
 	}

@@ -40,6 +40,7 @@ func (s *service) wait(signals <-chan os.Signal, broken <-chan error, answer fun
 func (s *service) drain(signals <-chan os.Signal) bool {
 	s.guard.readiness.Drain()
 	s.health.Shutdown() // NOT_SERVING, for good
+	s.guard.release()   // a successor may start now
 	return patience(s.config.Listen.Drain, nil, signals)
 }
 
@@ -59,6 +60,7 @@ func (s *service) finish(signals <-chan os.Signal) {
 
 // shutDown closes everything that is still open.
 func (s *service) shutDown() {
+	s.guard.release()
 	for _, g := range s.grpc {
 		g.server.Stop()
 	}

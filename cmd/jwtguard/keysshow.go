@@ -1,0 +1,102 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/jwtguard/jwtguard/internal/admin"
+)
+
+// show prints one key.
+func (k *keysRun) show() int {
+	path := keyPath(k.issuer, k.kid)
+	if k.thumbprint != "" {
+		path += "?thumbprint=" + url.QueryEscape(k.thumbprint)
+	}
+	a, ok := k.ask(path, nil)
+	switch {
+	case !ok:
+		return exitNo
+	case k.asJSON:
+		return k.printJSON(a.body)
+	}
+	var key admin.Key
+	if json.Unmarshal(a.body, &key) != nil || !isKey(key) {
+		return k.complainStrange()
+	}
+	return k.print(k.describe(key, time.Now()))
+}
+
+// nist are the names of NIST SP 800-57 part 1 for the states.
+var nist = map[string]string{
+	"pending": "pre-activation", "active": "active", "grace": "deactivated", "retired": "destroyed, this record is kept", "revoked": "compromised",
+}
+
+// describe is all that is known of a key, one fact a line.
+func (k *keysRun) describe(key admin.Key, now time.Time) string {
+	var b strings.Builder
+	line := func(label, text string) {
+		if text != "" {
+			fmt.Fprintf(&b, "%-*s", keysLabelWidth, label)
+			wrap(&b, keysLabelWidth, text)
+		}
+	}
+	at := func(label string, t *time.Time) {
+		if t != nil {
+			line(label, exactly(*t, now))
+		}
+	}
+	line("issuer", name(key.Issuer))
+	line("kid", quoted(key.Kid))
+	line("thumbprint", thumbprintText(key.Thumbprint))
+	line("alg", optional(key.Alg))
+	line("state", fmt.Sprintf("%s (NIST SP 800-57: %s)", key.State, nist[key.State]))
+	if key.RetiredAt == nil { // which says the same
+		at("since", key.Since)
+	}
+	at("first listed", key.FirstSeen)
+	if key.FirstSeen == nil {
+		line("first listed", "never, to this guard")
+	}
+	at("last listed", key.LastSeen)
+	at("withdrawn", key.LeftAt)
+	at("accepted until", key.RetiresAt)
+	at("out of service", key.RetiredAt)
+	if key.Final {
+		line("final", "yes: whatever the issuer lists")
+	}
+	line("reason", quoted(key.Reason))
+	line("by", quoted(key.Actor))
+	at("last used", key.LastUsed)
+	if key.LastUsed == nil {
+		line("last used", "never, by this guard's record")
+	}
+	at("latest token expiry", key.LatestTokenExpiry)
+	line("uses", fmt.Sprintf("%d allowed, %d denied", key.Allowed, key.Denied))
+	text, command := k.advise(key, now)
+	line("what to do", text)
+	if command != "" { // whole, so that it can be copied
+		b.WriteString(strings.Repeat(" ", keysLabelWidth) + oneLine(command) + "\n")
+	}
+	return b.String()
+}
+
+// keysLabelWidth is where the facts begin.
+const keysLabelWidth = 21
+
+func quoted(s string) string {
+	if s == "" {
+		return ""
+	}
+	return fmt.Sprintf("%+q", s)
+}
+
+func optional(s string) string {
+	if s == "" {
+		return ""
+	}
+	return name(s)
+}

@@ -53,7 +53,7 @@ bench: ## throughput and CPU against an ext_authz server that allows everything
 	$(ENVOY); export ENVOY_BIN; exec bin/bench
 
 .PHONY: demo
-demo: ## a key rotation through real Envoy, in half a minute (KEEP=1 leaves it running)
+demo: ## a key rotation and a revocation through real Envoy, in half a minute (KEEP=1 leaves it running)
 	@go build -o bin/demo ./e2e/demo
 	@$(ENVOY); export ENVOY_BIN; KEEP="$(KEEP)" exec bin/demo
 

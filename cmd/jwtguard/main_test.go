@@ -67,7 +67,7 @@ func TestVersionTellsWhatRuns(t *testing.T) {
 
 // Help is read in a terminal.
 func TestHelpFitsATerminal(t *testing.T) {
-	for _, text := range []string{usage, serveUsage, checkUsage, explainUsage, versionUsage} {
+	for _, text := range []string{usage, serveUsage, checkUsage, keysUsage, explainUsage, versionUsage} {
 		for line := range strings.Lines(text) {
 			if len(line) > 90 {
 				t.Errorf("%d columns: %s", len(line), line)
@@ -77,7 +77,7 @@ func TestHelpFitsATerminal(t *testing.T) {
 			t.Errorf("no line end: %s", text)
 		}
 	}
-	for _, command := range []string{"serve", "check", "explain", "version"} {
+	for _, command := range []string{"serve", "check", "keys", "explain", "version"} {
 		if !strings.Contains(usage, "jwtguard "+command) {
 			t.Errorf("%s is not in the overview", command)
 		}

@@ -54,7 +54,7 @@ func run(ctx context.Context, p *printer, keep bool) (err error) {
 		return err
 	}
 	if keep {
-		return s.keep(ctx, p, story.autumn)
+		return s.keep(ctx, p, story.winter)
 	}
 	p.text("make demo KEEP=1 leaves all of this running and prints commands to play with.")
 	return nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,6 +35,7 @@ type stage struct {
 	envoy    *harness.Envoy
 	guard    *harness.Guard
 	admin    string // host:port of the guard's admin listener
+	metrics  string // of its metrics listener
 	config   string // path of the guard's configuration
 }
 
@@ -87,20 +89,30 @@ func (s *stage) startGuard(ctx context.Context) error {
 	if err := s.issuer.CA.WriteFile(s.file("ca.pem")); err != nil {
 		return err
 	}
-	metrics, err := harness.FreePort()
-	if err != nil {
+	var err error
+	if s.metrics, err = harness.FreePort(); err != nil {
 		return err
 	}
 	if s.admin, err = harness.FreePort(); err != nil {
 		return err
 	}
 	s.config = s.file("jwtguard.yaml")
+	if err := os.WriteFile(s.file("operator"), []byte(rand.Text()), 0o600); err != nil {
+		return err
+	}
+	return s.runGuard(ctx)
+}
+
+// runGuard starts the guard, or starts it again.
+func (s *stage) runGuard(ctx context.Context) (err error) {
 	s.guard, err = harness.StartGuard(ctx, s.binary, s.dir, fmt.Sprintf(`guard: demo
 listen:
   grpc: unix://%s
   admin: %s
   metrics: %s
   drain: 0s
+state_dir: %s
+admin: { token_file: %s }
 issuers:
   - name: corp
     issuer: %s
@@ -114,7 +126,7 @@ policies:
       - { claim: sub, header: x-jwt-sub }
   payments:
     required_scopes: [payments]
-`, s.file("authz.sock"), s.admin, metrics, s.issuer.URL, audience, clockSkew, s.file("ca.pem"), grace), metrics)
+`, s.file("authz.sock"), s.admin, s.metrics, s.file("state"), s.file("operator"), s.issuer.URL, audience, clockSkew, s.file("ca.pem"), grace), s.metrics)
 	return err
 }
 

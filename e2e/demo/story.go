@@ -10,11 +10,12 @@ import (
 	"github.com/jwtguard/jwtguard/internal/devissuer"
 )
 
-// story is a rotation from the first token to the return of the retired key.
+// story is a rotation from the first token to the return of the retired key, and
+// what an operator does when a key leaks.
 type story struct {
 	*stage
 	*printer
-	spring, autumn, forger *devissuer.Key
+	spring, autumn, winter, forger *devissuer.Key
 }
 
 // act is one part of the story.
@@ -26,6 +27,7 @@ type act struct {
 func (s *story) tell(ctx context.Context) error {
 	s.spring = devissuer.NewKey("spring-2026", "RS256")
 	s.autumn = devissuer.NewKey("autumn-2026", "ES256")
+	s.winter = devissuer.NewKey("winter-2027", "EdDSA")
 	s.forger = devissuer.NewKey("spring-2026", "RS256") // the same name, another key
 	s.issuer.Publish(s.spring)
 	if err := s.startGuard(ctx); err != nil {
@@ -37,6 +39,8 @@ func (s *story) tell(ctx context.Context) error {
 		{"The old key is withdrawn: grace for tokens in flight", s.withdraw},
 		{"Grace is over: the key is retired, and that is final", s.retire},
 		{"The retired key is published again, by mistake or by an attacker", s.comeBack},
+		{"The guard is killed, and starts again: it remembers", s.crash},
+		{"The live key leaks: revoked by one command, on the very next request", s.revoke},
 	} {
 		s.act(i+1, a.title)
 		if err := a.play(ctx); err != nil {
@@ -163,6 +167,71 @@ func (s *story) comeBack(ctx context.Context) error {
 		},
 		func() error { return s.ask(ctx, "a token of the live key", s.token(s.autumn, nil), 200, "ok") },
 	)
+}
+
+func (s *story) crash(ctx context.Context) error {
+	s.event("kill -9, then the guard starts again; the issuer still lists spring-2026")
+	if err := s.guard.Kill(); err != nil {
+		return err
+	}
+	if err := s.runGuard(ctx); err != nil {
+		return err
+	}
+	return first(
+		func() error {
+			return s.ask(ctx, "a fresh token of the retired key", s.token(s.spring, nil), 401, "key_retired")
+		},
+		func() error { return s.ask(ctx, "a token of the live key", s.token(s.autumn, nil), 200, "ok") },
+	)
+}
+
+func (s *story) revoke(ctx context.Context) error {
+	leaked := s.token(s.autumn, nil)
+	return first(
+		func() error { return s.ask(ctx, "a token of the live key", leaked, 200, "ok") },
+		func() error {
+			return s.order(ctx, 1, "refused", "revoke", "--reason", "found in a public repository", "corp", "autumn-2026")
+		},
+		func() error {
+			s.event("the issuer lists winter-2027, too")
+			s.issuer.Publish(s.winter)
+			_, err := s.await(ctx, "winter-2027", func(k key) bool { return k.State == "active" })
+			return err
+		},
+		func() error {
+			return s.order(ctx, 0, "in force and durable", "revoke", "--reason", "found in a public repository", "corp", "autumn-2026")
+		},
+		func() error { return s.ask(ctx, "the same token, the next request", leaked, 401, "key_revoked") },
+		func() error { return s.ask(ctx, "a token of winter-2027", s.token(s.winter, nil), 200, "ok") },
+	)
+}
+
+// order runs `jwtguard keys`, and wants it to end with a status and to say
+// something.
+func (s *story) order(ctx context.Context, status int, says string, args ...string) error {
+	words := append([]string{"keys"}, args...)
+	s.event("jwtguard " + quoted(words))
+	said, err := harness.Command(ctx, s.binary, append(words, "-c", s.config)...)
+	if err != nil {
+		return err
+	}
+	answer := said.Stdout + said.Stderr
+	s.note("%s", strings.SplitN(answer, "\n", 2)[0])
+	if said.Status != status || !strings.Contains(answer, says) {
+		return fmt.Errorf("jwtguard %s: status %d, expected %d and %q: %s", quoted(words), said.Status, status, says, answer)
+	}
+	return nil
+}
+
+// quoted is a command as people type it.
+func quoted(words []string) string {
+	all := make([]string, len(words))
+	for i, w := range words {
+		if all[i] = w; strings.Contains(w, " ") {
+			all[i] = `"` + w + `"`
+		}
+	}
+	return strings.Join(all, " ")
 }
 
 // hold keeps the token in flight where explain can read it.

@@ -18,9 +18,9 @@ type Guard struct {
 
 // StartGuard runs `jwtguard serve` with the given configuration text and waits
 // until it is ready. dir is a directory for the file; metrics is the host:port
-// that the text names in listen.metrics.
-func StartGuard(ctx context.Context, binary, dir, config, metrics string) (*Guard, error) {
-	g, err := LaunchGuard(binary, dir, config, metrics)
+// that the text names in listen.metrics; flags are more of serve's.
+func StartGuard(ctx context.Context, binary, dir, config, metrics string, flags ...string) (*Guard, error) {
+	g, err := LaunchGuard(binary, dir, config, metrics, flags...)
 	if err != nil {
 		return nil, err
 	}
@@ -34,12 +34,13 @@ func StartGuard(ctx context.Context, binary, dir, config, metrics string) (*Guar
 }
 
 // LaunchGuard is StartGuard without waiting.
-func LaunchGuard(binary, dir, config, metrics string) (*Guard, error) {
+func LaunchGuard(binary, dir, config, metrics string, flags ...string) (*Guard, error) {
 	file := filepath.Join(dir, "jwtguard.yaml")
 	if err := os.WriteFile(file, []byte(config), 0o644); err != nil {
 		return nil, err
 	}
-	p, err := StartProcess("jwtguard", binary, "serve", "-c", file, "--log-format", "json")
+	args := append([]string{"serve", "-c", file, "--log-format", "json"}, flags...)
+	p, err := StartProcess("jwtguard", binary, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -42,13 +42,16 @@ func (s *server) dial(socket string) error {
 	return nil
 }
 
-func (s *server) stop() error {
+// hangUp closes the connections.
+func (s *server) hangUp() error {
 	var errs []error
 	for _, c := range s.conns {
 		errs = append(errs, c.Close())
 	}
-	return errors.Join(append(errs, s.process.Stop())...)
+	return errors.Join(errs...)
 }
+
+func (s *server) stop() error { return errors.Join(s.hangUp(), s.process.Stop()) }
 
 // measurement is one candidate in one round.
 type measurement struct {

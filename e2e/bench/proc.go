@@ -36,17 +36,24 @@ func cpuOf(pid int) (time.Duration, error) {
 	return sum, nil
 }
 
-// residentOf is the resident memory of a process in bytes.
-func residentOf(pid int) (int64, error) {
+// What /proc/PID/status calls the resident memory of a process: now, and the most
+// that it ever was.
+const (
+	resident     = "VmRSS:"
+	residentPeak = "VmHWM:"
+)
+
+// memoryOf is one of these in bytes.
+func memoryOf(pid int, field string) (int64, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
 	}
 	for line := range strings.Lines(string(b)) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+		if rest, ok := strings.CutPrefix(line, field); ok {
 			n, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
 			return n << 10, err
 		}
 	}
-	return 0, fmt.Errorf("/proc/%d/status: no VmRSS", pid)
+	return 0, fmt.Errorf("/proc/%d/status: no %s", pid, field)
 }

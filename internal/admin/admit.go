@@ -46,12 +46,13 @@ func (c *change) admit(set *keyset.Set, now keyset.Instant) error {
 
 // admitUnseen is about a key of which there is no record.
 func (c *change) admitUnseen(i IssuerKeys) error {
-	p := i.unknown(c.Order)
 	switch {
 	case c.Action == keyset.Reinstate:
+		p := i.unknown(c.Order)
 		p.Detail += "; what is not there cannot be reinstated"
 		return p
 	case !c.unseen:
+		p := i.unknown(c.Order)
 		p.Detail += `; check the spelling, or send "unseen": true to put a key out of service that this guard never saw`
 		return p
 	case len(i.Set.Keys()) >= keyset.MaxRecords:

@@ -269,7 +269,7 @@ func TestKeysByTheirNames(t *testing.T) {
 
 // The metrics listener, which anybody in the network may reach, shows no keys.
 func TestProbesServeNothingElse(t *testing.T) {
-	h := Probes(NewReadiness(func() []Issuer { return nil }))
+	h := Probes(NewReadiness(func() []Issuer { return nil }), http.NotFoundHandler())
 	ask(t, h, "GET", "/api/v1/keys", 404, problemType)
 	ask(t, h, "GET", "/healthz", 200, text)
 	ask(t, h, "HEAD", "/healthz", 200, text)

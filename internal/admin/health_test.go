@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"net/http"
 	"sync"
 	"testing"
 	"time"
@@ -10,7 +11,7 @@ import (
 func TestHealthz(t *testing.T) {
 	r := NewReadiness(func() []Issuer { panic("asked for the issuers") })
 	r.Drain()
-	if got := ask(t, Probes(r), "GET", "/healthz", 200, text); got != "ok\n" {
+	if got := ask(t, Probes(r, http.NotFoundHandler()), "GET", "/healthz", 200, text); got != "ok\n" {
 		t.Error(got)
 	}
 }
@@ -38,7 +39,7 @@ func TestReadyz(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := NewReadiness(func() []Issuer { return tt.issuers })
-			body := ask(t, Probes(r), "GET", "/readyz", tt.status, jsonType)
+			body := ask(t, Probes(r, http.NotFoundHandler()), "GET", "/readyz", tt.status, jsonType)
 			wantJSON(t, body, object{"ready": tt.status == 200, "draining": false, "issuers": tt.want})
 			if r.Ready() != (tt.status == 200) {
 				t.Error("grpc.health.v1 would say something else")
@@ -53,9 +54,9 @@ func TestBriefReadyzNamesNoAddress(t *testing.T) {
 		return []Issuer{{Issuer: "corp", State: NeverFetched, LastResult: "tls", Reason: "its keys were never fetched: https://idp.internal/jwks.json: 10.0.0.7"}}
 	})
 	brief := object{"issuer": "corp", "usable": false, "usable_once": false, "optional": false, "state": "never_fetched", "last_result": "tls"}
-	wantJSON(t, ask(t, Probes(r.Brief()), "GET", "/readyz", 503, jsonType), object{"ready": false, "draining": false, "issuers": []object{brief}})
+	wantJSON(t, ask(t, Probes(r.Brief(), http.NotFoundHandler()), "GET", "/readyz", 503, jsonType), object{"ready": false, "draining": false, "issuers": []object{brief}})
 	brief["reason"] = "its keys were never fetched: https://idp.internal/jwks.json: 10.0.0.7"
-	wantJSON(t, ask(t, Probes(r), "GET", "/readyz", 503, jsonType), object{"ready": false, "draining": false, "issuers": []object{brief}})
+	wantJSON(t, ask(t, Probes(r, http.NotFoundHandler()), "GET", "/readyz", 503, jsonType), object{"ready": false, "draining": false, "issuers": []object{brief}})
 }
 
 // Once ready, the outage of every issuer, or a new issuer that is not usable yet,

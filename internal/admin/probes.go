@@ -2,12 +2,13 @@ package admin
 
 import "net/http"
 
-// Probes serves what orchestrators ask: /healthz, and /readyz by a [Readiness] or
-// its Brief, and nothing else.
-func Probes(readyz http.Handler) http.Handler {
+// Probes serves what orchestrators and scrapers ask: /healthz, /readyz by a
+// [Readiness] or its Brief, and /metrics, and nothing else.
+func Probes(readyz, metrics http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	get(mux, "/healthz", healthz)
 	get(mux, "/readyz", readyz.ServeHTTP)
+	get(mux, "/metrics", metrics.ServeHTTP)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		(&problem{Status: http.StatusNotFound, Title: "Not found", Detail: "there is nothing here"}).write(w)
 	})

@@ -46,7 +46,7 @@ func newWorld(t *testing.T, sets ...IssuerKeys) *world {
 func (w *world) serve(t *testing.T, cfg Config) {
 	t.Helper()
 	cfg.Guard, cfg.Orders = w, w
-	cfg.Probes = Probes(NewReadiness(func() []Issuer { return nil }))
+	cfg.Probes = Probes(NewReadiness(func() []Issuer { return nil }), http.NotFoundHandler())
 	cfg.Kept = func() error { return w.kept }
 	cfg.Pinned = func(_ string, k *keyset.Key) (string, bool) {
 		where, ok := w.pinned[k.Kid()]

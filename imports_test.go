@@ -36,6 +36,7 @@ var rooms = map[string][]string{
 var homes = map[string][]string{
 	"github.com/lestrrat-go/": {"internal/jose"},
 	"go.opentelemetry.io/":    {"internal/telemetry", "cmd/jwtguard"},
+	"github.com/prometheus/":  {"internal/telemetry"},
 	"github.com/envoyproxy/":  {"pkg/authz", "cmd/jwtguard"},
 	"google.golang.org/grpc":  {"pkg/authz", "cmd/jwtguard"},
 	"go.yaml.in/":             {"internal/config"},

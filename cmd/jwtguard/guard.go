@@ -23,7 +23,7 @@ import (
 // reload can change is in it; listeners are not.
 type guard struct {
 	log       *slog.Logger
-	events    *telemetry.Log
+	events    *telemetry.Telemetry
 	clock     *jwkscache.Clock
 	group     *jwkscache.Group
 	authz     *authz.Server
@@ -47,10 +47,13 @@ type inForce struct {
 // newGuard makes a guard of the configuration that was loaded from file, and of
 // what the ledger remembers; l is nil without one. It starts nothing.
 func newGuard(file *configFile, c *config.Config, l *ledger.Ledger, log *slog.Logger) (*guard, error) {
-	events := telemetry.NewLog(log)
-	g := &guard{log: log, events: events, file: file, started: c, ledger: l}
-	lives := journal{log: events}
-	cfg := jwkscache.GroupConfig{Report: events.Fetched, Strict: c.Ledger.Strict && l != nil}
+	g := &guard{log: log, file: file, started: c, ledger: l}
+	var err error
+	if g.events, err = g.newTelemetry(); err != nil {
+		return nil, err
+	}
+	lives := journal{log: g.events}
+	cfg := jwkscache.GroupConfig{Report: g.events.Fetched, Strict: c.Ledger.Strict && l != nil}
 	var last time.Time
 	if l != nil {
 		lives.ledger, last, cfg.Restored = l, l.Last(), restored(l)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 
-	"github.com/jwtguard/jwtguard/internal/telemetry"
 	"github.com/jwtguard/jwtguard/pkg/jwkscache"
 	"github.com/jwtguard/jwtguard/pkg/keyset"
 )
@@ -11,8 +10,13 @@ import (
 // journal tells what happens to keys: to the log, and to the ledger if there is
 // one.
 type journal struct {
-	log    *telemetry.Log
+	log    recorder
 	ledger jwkscache.Journal // nil: without a state directory
+}
+
+// recorder is told of what is in force.
+type recorder interface {
+	Record(issuer string, events []keyset.Event)
 }
 
 // Record implements [jwkscache.Journal].

@@ -87,7 +87,13 @@ func runVersion(args []string, stdout, stderr io.Writer) int {
 
 // versionText is version, commit and Go, as far as the build knows them.
 func versionText() string {
-	v, commit := version, "unknown"
+	v, commit := built()
+	return fmt.Sprintf("jwtguard %s, commit %s, %s %s/%s", v, commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
+// built is the version and the commit, as far as the build knows them.
+func built() (v, commit string) {
+	v, commit = version, "unknown"
 	if info, ok := debug.ReadBuildInfo(); ok {
 		if v == "" {
 			v = info.Main.Version
@@ -101,5 +107,5 @@ func versionText() string {
 	if v == "" {
 		v = "(devel)"
 	}
-	return fmt.Sprintf("jwtguard %s, commit %s, %s %s/%s", v, commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return v, commit
 }

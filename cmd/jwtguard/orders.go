@@ -17,7 +17,7 @@ func (g *guard) newAPI() (*admin.API, error) {
 	host, _, _ := net.SplitHostPort(listen.Addr)
 	return admin.New(admin.Config{
 		Guard: g, Orders: g.group, Pinned: g.pinned, Kept: g.kept, Record: g.refused,
-		Probes: admin.Probes(g.readiness), TokenFile: g.started.Admin.TokenFile, Host: host,
+		Probes: admin.Probes(g.readiness, g.events.Handler()), TokenFile: g.started.Admin.TokenFile, Host: host,
 	})
 }
 

@@ -21,6 +21,7 @@ func (g *guard) reload(why string) {
 	if err == nil {
 		err = g.adopt(next)
 	}
+	g.events.Reloaded(err)
 	if err != nil {
 		g.log.Error("config_reload_failed", "why", why, "error", err.Error(), "in_force", "the configuration as it was")
 		return

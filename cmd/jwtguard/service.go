@@ -111,7 +111,7 @@ func (s *service) open() error {
 		setting string
 		address config.Address
 		handler http.Handler
-	}{{"listen.admin", c.Listen.Admin, api}, {"listen.metrics", c.Listen.Metrics, admin.Probes(ready.Brief())}} {
+	}{{"listen.admin", c.Listen.Admin, api}, {"listen.metrics", c.Listen.Metrics, admin.Probes(ready.Brief(), s.guard.events.Handler())}} {
 		if h.address.IsZero() {
 			continue
 		}
@@ -161,6 +161,7 @@ func (s *service) run(signals <-chan os.Signal) error {
 	waiting, answer := context.WithTimeout(background, firstKeysWithin)
 	running.Go(func() { s.followReadiness(background, answer) })
 	running.Go(func() { s.guard.watch(background) })
+	running.Go(func() { _ = s.guard.events.Run(background) }) // it ends with background alone
 	running.Go(func() { keepHeapFloor(background) })
 
 	broken := make(chan error, len(s.grpc)+len(s.http))

@@ -247,7 +247,7 @@ func newLogged(t *testing.T, idp *devissuer.Issuer, transport http.RoundTripper)
 		return a
 	}})))
 	var err error
-	if g.group, err = jwkscache.NewGroup(jwkscache.GroupConfig{Clock: g.clock, Journal: l, Report: l.Fetched}); err != nil {
+	if g.group, err = jwkscache.NewGroup(jwkscache.GroupConfig{Clock: g.clock, Journal: journal{l}, Report: l.Fetched}); err != nil {
 		t.Fatal(err)
 	}
 	plan, err := g.group.Plan([]jwkscache.Config{{
@@ -261,6 +261,23 @@ func newLogged(t *testing.T, idp *devissuer.Issuer, transport http.RoundTripper)
 	g.group.Adopt(plan)
 	g.cache = plan.Cache(idp.URL)
 	return g
+}
+
+// journal keeps nothing, and tells somebody.
+type journal struct {
+	to interface {
+		Record(issuer string, events []keyset.Event)
+	}
+}
+
+func (j journal) Record(c keyset.Change) func(context.Context) error {
+	j.to.Record(c.Name, c.Events)
+	return func(context.Context) error { return nil }
+}
+
+func (j journal) Commit(_ context.Context, c keyset.Change) error {
+	j.to.Record(c.Name, c.Events)
+	return nil
 }
 
 // run keeps the keys fresh until what it gives is called.

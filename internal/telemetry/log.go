@@ -109,7 +109,7 @@ func (l *Log) Observe(ctx context.Context, d *verify.Decision, elapsed time.Dura
 	if d.Key != nil {
 		switch {
 		case d.OK():
-			d.Key.Allow(d.At.Wall, d.Expires, d.Issued)
+			d.Key.Allow(d.At.Life, d.Expires, d.Issued)
 		case d.Reason == verify.KeyRetired, d.Reason == verify.KeyRevoked:
 			d.Key.Attempt(d.Signature)
 		default:

@@ -29,6 +29,7 @@ build: ## bin/jwtguard, static
 .PHONY: test
 test: ## go vet, every test through real Envoy, and a short run of each fuzz target
 	go vet ./...
+	tools/prometheus.sh promtool >/dev/null
 	$(ENVOY); export ENVOY_BIN; go test -count=1 -timeout $(TEST_TIMEOUT) -v ./... | tools/testlist.sh
 	tools/fuzz.sh $(FUZZ_SHORT)
 

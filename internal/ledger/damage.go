@@ -44,5 +44,5 @@ var (
 	errForm  = errors.New("not a line of a ledger")
 	errHash  = errors.New("its hash does not match its content")
 	errJSON  = errors.New("not strict JSON")
-	errChain = errors.New("its prev is not the hash of the line before")
+	errChain = errors.New("its prev is not the hash of the line before, or its seq not the next")
 )

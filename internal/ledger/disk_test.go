@@ -101,6 +101,44 @@ func (d *disk) operate(life int, op operation, do func(n int)) error {
 	return o.err
 }
 
+// set changes how the disk behaves.
+func (d *disk) set(change func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	change()
+}
+
+// full leaves room for so many bytes; -1: for all.
+func (d *disk) full(room int) { d.set(func() { d.room = room }) }
+
+// fail has f decide what becomes of operations; nil: nothing fails.
+func (d *disk) fail(f func(op operation) outcome) { d.set(func() { d.fault = f }) }
+
+// lives counts the processes so far.
+func (d *disk) lives() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.life
+}
+
+// text is a log that can be read while it is written.
+type text struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *text) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(b)
+}
+
+func (l *text) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
 // kill ends the process: what it wrote stays in the page cache.
 func (d *disk) kill() {
 	d.mu.Lock()
@@ -142,7 +180,7 @@ type process struct {
 	life int
 }
 
-func (d *disk) process() process { return process{d, d.life} }
+func (d *disk) process() process { return process{d, d.lives()} }
 
 func (p process) Mkdir(string) error { return nil }
 
@@ -160,6 +198,8 @@ func (p process) Stat(name string) (fs.FileInfo, error) {
 }
 
 func (p process) Chmod(name string, mode fs.FileMode) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.names[name].mode = mode
 	return nil
 }
@@ -190,6 +230,8 @@ func (p process) Open(name string, flag int) (File, error) {
 }
 
 func (p process) List(string) ([]string, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	var names []string
 	for name := range p.names {
 		names = append(names, filepath.Base(name))
@@ -198,7 +240,7 @@ func (p process) List(string) ([]string, error) {
 }
 
 func (p process) Rename(from, to string) error {
-	if _, ok := p.names[from]; !ok {
+	if _, err := p.Stat(from); err != nil {
 		return &fs.PathError{Op: "rename", Path: from, Err: fs.ErrNotExist}
 	}
 	return p.operate(p.life, operation{kind: "rename", name: from}, func(int) {

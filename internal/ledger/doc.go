@@ -10,8 +10,9 @@
 //
 // Key events bear the words of [keyset.EventType], and issuer, iss, kid,
 // thumbprint, from, to, action, anomaly, detail, reason, actor. Their key is the
-// whole record after the event; it is left out where the lines before it give
-// that record already. The ledger's own events:
+// whole record after the event. It is left out where the lines before it give that
+// record already, and in lines that had to wait for a disk that failed: there,
+// key_record lines after the events give the records. The ledger's own events:
 //
 //   - file_opened begins each file: format, guard, version, records. After it come
 //     as many key_record lines with the usage totals of each record, and one

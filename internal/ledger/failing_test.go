@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,9 +17,9 @@ import (
 )
 
 // inLedger runs a test on a ledger that is being written, in fake time.
-func inLedger(t *testing.T, test func(t *testing.T, d *disk, l *Ledger, log *bytes.Buffer)) {
+func inLedger(t *testing.T, test func(t *testing.T, d *disk, l *Ledger, log *text)) {
 	synctest.Test(t, func(t *testing.T) {
-		d, log := newDisk(), new(bytes.Buffer)
+		d, log := newDisk(), new(text)
 		cfg := d.config()
 		cfg.Log = slog.New(slog.NewTextHandler(log, nil))
 		l, err := Open(context.Background(), cfg)
@@ -46,10 +45,10 @@ func order(set *keyset.Set, kid string) (*keyset.Set, keyset.Change) {
 // A full disk: commits are refused at once, orders stay in force and are written
 // when there is room again, and the gap is on record.
 func TestFullDiskAndRecovery(t *testing.T) {
-	inLedger(t, func(t *testing.T, d *disk, l *Ledger, log *bytes.Buffer) {
+	inLedger(t, func(t *testing.T, d *disk, l *Ledger, log *text) {
 		ctx := context.Background()
 		began := time.Now()
-		d.room = 40
+		d.full(40)
 		set, c := order(keyset.New(keyset.Params{}), "A")
 		durable := l.Record(c)
 		if err := durable(ctx); !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "not durable yet") {
@@ -69,9 +68,7 @@ func TestFullDiskAndRecovery(t *testing.T) {
 		if errs < 12 || errs > 60 {
 			t.Errorf("%d attempts in a minute", errs)
 		}
-		d.mu.Lock()
-		d.room = -1
-		d.mu.Unlock()
+		d.full(-1)
 		time.Sleep(retryMost)
 		if err := durable(ctx); err != nil {
 			t.Error(err)
@@ -83,7 +80,7 @@ func TestFullDiskAndRecovery(t *testing.T) {
 			t.Error(err)
 		}
 		lines := d.whole(t)
-		if got, want := events(lines), "file_opened guard_started gap key_ordered key_state admin_refused key_ordered key_state"; got != want {
+		if got, want := events(lines), "file_opened guard_started gap key_ordered key_state admin_refused key_record key_ordered key_state"; got != want {
 			t.Errorf("%s\nwant %s", got, want)
 		}
 		if !strings.Contains(lines[2], `"since":"2000-01-01T00:00:00Z","until":"2000-01-01T00:01:`) || !strings.Contains(lines[2], fmt.Sprintf(`"errors":%d,"hash"`, l.Status().Errors)) {
@@ -108,9 +105,9 @@ func TestFailedCommit(t *testing.T) {
 		{"the write fails, and the fsync after the truncation", "write sync", true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			inLedger(t, func(t *testing.T, d *disk, l *Ledger, _ *bytes.Buffer) {
+			inLedger(t, func(t *testing.T, d *disk, l *Ledger, _ *text) {
 				before, once := d.read(fileName), false
-				d.fault = func(op operation) outcome {
+				d.fail(func(op operation) outcome {
 					if tt.fails == "sync-once" && op.kind == "sync" && !once {
 						once = true
 						return outcome{err: errInjected, persist: -1}
@@ -119,7 +116,7 @@ func TestFailedCommit(t *testing.T) {
 						return outcome{err: errInjected, persist: -1}
 					}
 					return outcome{persist: -1}
-				}
+				})
 				_, c := order(keyset.New(keyset.Params{}), "A")
 				err := l.Commit(context.Background(), c)
 				if err == nil || !errors.Is(err, syscall.EIO) || errors.Is(err, ErrUnknown) != tt.unknown {
@@ -128,7 +125,7 @@ func TestFailedCommit(t *testing.T) {
 				if !tt.unknown && d.read(fileName) != before {
 					t.Error("it left a trace")
 				}
-				d.fault = nil
+				d.fail(nil)
 				time.Sleep(retryMost)
 				if got := events(d.whole(t)); got != "file_opened guard_started gap" {
 					t.Error(got)
@@ -142,19 +139,19 @@ func TestFailedCommit(t *testing.T) {
 // gave up is not kept.
 func TestHungDisk(t *testing.T) {
 	for _, kind := range []string{"write", "sync"} {
-		inLedger(t, func(t *testing.T, d *disk, l *Ledger, _ *bytes.Buffer) {
+		inLedger(t, func(t *testing.T, d *disk, l *Ledger, _ *text) {
 			hang, hung := make(chan struct{}), false
-			d.fault = func(op operation) outcome {
+			d.fail(func(op operation) outcome {
 				if op.kind == kind && !hung {
 					hung = true
 					return outcome{hang: hang, persist: -1}
 				}
 				return outcome{persist: -1}
-			}
+			})
 			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 			defer cancel()
 			set, first := order(keyset.New(keyset.Params{}), "A")
-			gone, second := order(keyset.New(keyset.Params{}), "B")
+			_, second := order(keyset.New(keyset.Params{}), "B")
 			second.Issuer = "https://other.example.com"
 			durable := l.Record(first)
 			err := l.Commit(ctx, second) // in the same batch, or behind it
@@ -183,23 +180,25 @@ func TestHungDisk(t *testing.T) {
 			if got := strings.Join(d.whole(t), "\n"); strings.Contains(got, "other.example.com") || !strings.Contains(got, `"kid":"A"`) || !strings.Contains(got, `"kid":"C"`) {
 				t.Errorf("unknown %v: %s", unknown, got)
 			}
-			_, _ = gone, set
+			after := newDisk()
+			after.write(fileName, d.read(fileName))
+			want(t, restored(t, after.open(t), set), set)
 		})
 	}
 }
 
 // A commit that was under way when its caller gave up is taken out again.
 func TestAbandonedCommitIsNotKept(t *testing.T) {
-	inLedger(t, func(t *testing.T, d *disk, l *Ledger, _ *bytes.Buffer) {
+	inLedger(t, func(t *testing.T, d *disk, l *Ledger, _ *text) {
 		hang := make(chan struct{})
-		d.fault = func(op operation) outcome {
+		d.fail(func(op operation) outcome {
 			if op.kind == "sync" && hang != nil {
 				h := hang
 				hang = nil
 				return outcome{hang: h, persist: -1}
 			}
 			return outcome{persist: -1}
-		}
+		})
 		h := hang
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
@@ -221,12 +220,12 @@ func TestAbandonedCommitIsNotKept(t *testing.T) {
 // However long the disk fails, what waits is bounded; orders and records are not
 // what is left out.
 func TestQueueIsBounded(t *testing.T) {
-	inLedger(t, func(t *testing.T, d *disk, l *Ledger, _ *bytes.Buffer) {
-		d.room = 0
+	inLedger(t, func(t *testing.T, d *disk, l *Ledger, _ *text) {
+		d.full(0)
 		set, c := order(keyset.New(keyset.Params{}), "first")
 		l.Record(c)
 		time.Sleep(100 * time.Millisecond)
-		step := keyset.Event{Type: keyset.EventAnomaly, Anomaly: keyset.ClockStep, At: l.clock()}
+		step := keyset.Event{Type: keyset.EventAnomaly, Anomaly: keyset.ClockStep, At: clockFrom(l.Last())()}
 		for range maxEvents + 500 {
 			l.Record(keyset.Change{Events: []keyset.Event{step}})
 		}
@@ -241,7 +240,7 @@ func TestQueueIsBounded(t *testing.T) {
 		if n := l.Status().Queued; n > maxEvents+1 {
 			t.Errorf("%d wait", n)
 		}
-		d.room = -1
+		d.full(-1)
 		time.Sleep(retryMost)
 		lines := d.whole(t)
 		words := strings.Fields(events(lines))
@@ -250,7 +249,7 @@ func TestQueueIsBounded(t *testing.T) {
 			count[w]++
 		}
 		// Two orders with a key_state each: the second pair came when it was full.
-		if count["key_ordered"] != 2 || len(words) != maxEvents+3 {
+		if count["key_ordered"] != 2 || count["key_record"] != 2 || len(words) != maxEvents+3+2 {
 			t.Errorf("%d lines: %v", len(words), count)
 		}
 		left := 500 + maxNotes + 500 + 2 + 2
@@ -265,15 +264,15 @@ func TestQueueIsBounded(t *testing.T) {
 
 // A thousand owners share one write and one fsync.
 func TestGroupCommit(t *testing.T) {
-	inLedger(t, func(t *testing.T, d *disk, l *Ledger, _ *bytes.Buffer) {
+	inLedger(t, func(t *testing.T, d *disk, l *Ledger, _ *text) {
 		ops, hang := 0, make(chan struct{})
-		d.fault = func(op operation) outcome {
+		d.fail(func(op operation) outcome {
 			ops++
 			if ops == 1 {
 				return outcome{hang: hang, persist: -1}
 			}
 			return outcome{persist: -1}
-		}
+		})
 		var owners sync.WaitGroup
 		for n := range 1000 {
 			owners.Go(func() {
@@ -303,7 +302,7 @@ func TestReleaseOfAFailingLedger(t *testing.T) {
 		l := d.open(t)
 		stop := run(t, l)
 		synctest.Wait()
-		d.room = 0
+		d.full(0)
 		_, c := order(keyset.New(keyset.Params{}), "A")
 		durable := l.Record(c)
 		ctx := context.Background()
@@ -319,7 +318,7 @@ func TestReleaseOfAFailingLedger(t *testing.T) {
 		}
 		l.Note("too_late", nil)
 		stop()
-		d.room = -1
+		d.full(-1)
 		if err := d.open(t).Release(ctx); err != nil { // the lock was given back; without Run
 			t.Error(err)
 		}
@@ -336,7 +335,7 @@ func TestEndWithAHungDisk(t *testing.T) {
 		l := d.open(t)
 		stop := run(t, l)
 		synctest.Wait()
-		d.fault = func(operation) outcome { return outcome{hang: hang, persist: -1} }
+		d.fail(func(operation) outcome { return outcome{hang: hang, persist: -1} })
 		_, c := order(keyset.New(keyset.Params{}), "A")
 		l.Record(c)
 		began := time.Now()

@@ -67,7 +67,7 @@ func tell(t *testing.T, d *disk, seed uint64) (a account, err error) {
 	p := newLife(seed, clockFrom(time.Time{}))
 	for range 24 {
 		time.Sleep(90 * time.Second)
-		if alive.life != d.life {
+		if alive.life != d.lives() {
 			break
 		}
 		next, events := p.turn()
@@ -103,7 +103,7 @@ func tell(t *testing.T, d *disk, seed uint64) (a account, err error) {
 // verify opens the ledger again, and holds what it gives against the account.
 func (a *account) verify(t *testing.T, d *disk) {
 	t.Helper()
-	d.fault = nil
+	d.fail(nil)
 	l, err := Open(context.Background(), d.config())
 	if err != nil {
 		t.Error(err)
@@ -129,7 +129,8 @@ func (a *account) verify(t *testing.T, d *disk) {
 	}
 	// And it goes on.
 	stop := run(t, l)
-	s, events := a.inForce().Observe(document("Z=m9"), l.clock(), l.clock())
+	now := clockFrom(l.Last())()
+	s, events := a.inForce().Observe(document("Z=m9"), now, now)
 	if err := l.Commit(context.Background(), change(s, events)); err != nil {
 		t.Error(err)
 	}
@@ -157,11 +158,11 @@ func TestWhichWriteFailsAndDidItPersist(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDisk()
 		size := map[string]int{}
-		d.fault = func(op operation) outcome {
+		d.fail(func(op operation) outcome {
 			ops = append(ops, op)
 			size[op.kind]++
 			return outcome{persist: -1}
-		}
+		})
 		a, err := tell(t, d, seed)
 		if err != nil || a.acked != len(a.states)-1 {
 			t.Fatal(a.acked, len(a.states), err)
@@ -180,16 +181,16 @@ func TestWhichWriteFailsAndDidItPersist(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			d := newDisk()
 			var hit operation
-			d.fault = func(op operation) outcome {
+			d.fail(func(op operation) outcome {
 				o := fault(op)
 				if o.err != nil || o.dies {
 					hit = op
 				}
 				return o
-			}
-			lives := d.life
+			})
+			lives := d.lives()
 			a, err := tell(t, d, seed)
-			died := d.life != lives
+			died := d.lives() != lives
 			if died {
 				if power {
 					d.cutPower()

@@ -23,7 +23,7 @@ func seeds(f *testing.F) {
 		next, events := l.turn()
 		l.set = next
 		for _, e := range events {
-			s.event(d, e)
+			s.event(d, e, true)
 		}
 		for _, k := range next.Keys() {
 			k.Deny()
@@ -138,6 +138,9 @@ func TestVerifyTellsHowItEnds(t *testing.T) {
 	s.line(at, eventOpened, nil)
 	s.line(at, "note", nil)
 	whole := string(s.b)
+	s.seq++
+	s.line(at, "note", nil)
+	skipped := string(s.b)
 	broken := errors.New("broken pipe")
 	for _, tt := range []struct {
 		name  string
@@ -150,7 +153,8 @@ func TestVerifyTellsHowItEnds(t *testing.T) {
 		{"a part of it", strings.NewReader(whole[strings.IndexByte(whole, '\n')+1:]), 1, ""},
 		{"torn", strings.NewReader(whole[:len(whole)-1]), 1, "bytes after the last complete line"},
 		{"changed", strings.NewReader(strings.Replace(whole, "note", "nope", 1)), 1, "line 2: its hash does not match its content"},
-		{"twice", strings.NewReader(whole + whole), 2, "line 3: its prev is not the hash of the line before"},
+		{"twice", strings.NewReader(whole + whole), 2, "line 3: its prev is not the hash of the line before, or its seq not the next"},
+		{"a number was skipped", strings.NewReader(skipped), 2, "line 3: its prev is not"},
 		{"too long", strings.NewReader(whole + strings.Repeat(" ", maxLine) + "\n"), 2, "line 3: longer than"},
 		{"unreadable", io.MultiReader(strings.NewReader(whole), readerFunc(func([]byte) (int, error) { return 0, broken })), 2, "broken pipe"},
 	} {

@@ -96,14 +96,15 @@ func (b *batch) tell(d *draft, at keyset.Instant, event string, kid, thumbprint 
 }
 
 // event appends what happened. Its record goes with it, unless a replay has it
-// already, or the record is gone by this: then settle says so.
-func (b *batch) event(d *draft, e keyset.Event) {
+// already, or the record is gone by this: then settle says so. It does not go with
+// it if keep is false.
+func (b *batch) event(d *draft, e keyset.Event, keep bool) {
 	k := e.Key
 	gone := k != nil && (e.Type == keyset.EventDropped || e.Type == keyset.EventOrdered && e.Action == keyset.Reinstate && !k.Seen())
 	thumbprint, was, news := "", "", false
 	if k != nil {
 		thumbprint = k.Thumbprint
-		if !gone {
+		if keep && !gone {
 			was, news = d.put(k)
 		}
 	}

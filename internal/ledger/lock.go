@@ -39,7 +39,7 @@ func (o *opening) acquire() error {
 		select {
 		case <-tick.C:
 			continue
-		case <-make(chan int):
+		case <-wait.C:
 			err = fmt.Errorf("state_dir %s: in use by %s: stop that guard, or give this one a state_dir of its own", o.Dir, holder(f))
 		case <-o.ctx.Done():
 			err = fmt.Errorf("state_dir %s: in use by %s: %w", o.Dir, holder(f), o.ctx.Err())

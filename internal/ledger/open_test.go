@@ -111,7 +111,7 @@ func TestOnARealDisk(t *testing.T) {
 	}
 	modes := map[string]fs.FileMode{}
 	check := func() (names []string) {
-		filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		filepath.WalkDir(dir, func(path string, e fs.DirEntry, _ error) error {
 			info, err := e.Info()
 			if err != nil {
 				t.Fatal(err)
@@ -203,12 +203,12 @@ func TestDirectoryThatCannotBeUsed(t *testing.T) {
 // A full disk at the first start is an error; later, what is known is served.
 func TestFullDiskAtStart(t *testing.T) {
 	d := newDisk()
-	d.room = 10
+	d.full(10)
 	if _, err := Open(context.Background(), d.config()); !errors.Is(err, syscall.ENOSPC) {
 		t.Error(err)
 	}
 	d, set := told(t)
-	d.room = 0
+	d.full(0)
 	want(t, restored(t, d.open(t), set), set)
 }
 
@@ -268,10 +268,10 @@ func TestDamageIsRefusedWithTheWayOn(t *testing.T) {
 		{"torn in its first line", text[:50], "ledger.jsonl: it has no complete line"},
 		{"not a ledger", "hello\n", "line 1: not a line of a ledger"},
 		{"zeros", string(make([]byte, 5000)) + "\n", "line 1: not a line of a ledger"},
-		{"a line is missing", join(append(slices.Clone(lines[:4]), lines[5:]...)...) + "\n", "line 5: its prev is not the hash of the line before"},
+		{"a line is missing", join(append(slices.Clone(lines[:4]), lines[5:]...)...) + "\n", "line 5: its prev is not the hash of the line before, or its seq not the next"},
 		{"the first line is missing", join(lines[1:]...) + "\n", "line 1: not a line of a ledger: a file begins with file_opened"},
-		{"lines were swapped", join(lines[0], lines[2], lines[1]), "line 2: its prev is not the hash of the line before"},
-		{"a complete last line that does not chain", join(lines[:3]...) + lines[last-1] + "\n", "line 4: its prev is not the hash of the line before"},
+		{"lines were swapped", join(lines[0], lines[2], lines[1]), "line 2: its prev is not the hash of the line before, or its seq not the next"},
+		{"a complete last line that does not chain", join(lines[:3]...) + lines[last-1] + "\n", "line 4: its prev is not the hash of the line before, or its seq not the next"},
 		{"a line was edited", strings.Replace(text, `"alice"`, `"mallory"`, 1), "its hash does not match its content"},
 		{"too long a line", lines[0] + strings.Repeat("x", maxLine) + "\n", fmt.Sprintf("line 2: longer than %d bytes", maxLine)},
 		{"newer", newer, `line 1: written by a newer version (format 2, by version "v9"; this one knows format 1): start that version`},
@@ -363,7 +363,7 @@ func TestTombstoneOutlivesItsMaterial(t *testing.T) {
 	issuer := s.draft(iss, "corp", nil)
 	for i, final := range []bool{true, false} {
 		k := &keyset.Key{Thumbprint: fmt.Sprint("t", i), JWK: []byte(`{"material":"m1"}`), FirstSeen: noon, RetiredAt: noon, Final: final, Aliases: []keyset.Alias{{Kid: fmt.Sprint("kid ", i)}}}
-		s.event(issuer, keyset.Event{Type: keyset.EventFinal, Key: k, At: keyset.Instant{Wall: noon, Life: noon}})
+		s.event(issuer, keyset.Event{Type: keyset.EventFinal, Key: k, At: keyset.Instant{Wall: noon, Life: noon}}, true)
 	}
 	d.write(fileName, string(s.b))
 	_, err := Open(context.Background(), d.config())
@@ -391,6 +391,12 @@ func TestMissingLedger(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "/state/ledger.jsonl: it is missing, and there are older files beside it: restore the file") {
 		t.Error(err)
 	}
+	// Nor does a new file help that does not go on where the newest archive ends.
+	other, _ := told(t)
+	d.write(newName, other.read(fileName))
+	if _, err := Open(context.Background(), d.config()); err == nil || !strings.Contains(err.Error(), "it is missing") {
+		t.Error(err)
+	}
 	cfg := d.config()
 	cfg.AcceptLoss = true
 	l, err := Open(context.Background(), cfg)
@@ -400,6 +406,19 @@ func TestMissingLedger(t *testing.T) {
 	want(t, restored(t, l, set), set) // what the newest archive knew
 	if l.w.seq <= 1 || l.w.first <= 1 {
 		t.Errorf("seq %d, first %d: the next archive would take the place of another", l.w.seq, l.w.first)
+	}
+}
+
+// The file of a new chain can be archived beside the older ones.
+func TestNewChainTakesNoArchivesName(t *testing.T) {
+	d, _ := told(t)
+	d.write(archive(40), d.read(fileName))
+	d.write(fileName, "nothing is left\n")
+	cfg := d.config()
+	cfg.AcceptLoss = true
+	l, err := Open(context.Background(), cfg)
+	if err != nil || l.w.first <= 40 {
+		t.Errorf("it begins at %d: %v", l.w.first, err)
 	}
 }
 
@@ -413,15 +432,15 @@ func TestCrashAmidAcceptedLoss(t *testing.T) {
 		broken.write(fileName, "x"+text)
 		cfg := broken.config()
 		cfg.AcceptLoss = true
-		broken.fault = func(op operation) outcome {
+		broken.fail(func(op operation) outcome {
 			ops = op.n
 			return outcome{persist: -1, dies: op.n == die}
-		}
+		})
 		_, err := Open(context.Background(), cfg)
 		if (err == nil) != (die > ops) {
 			t.Fatal(die, ops, err)
 		}
-		broken.fault = nil
+		broken.fail(nil)
 		broken.kill()
 		if err != nil {
 			cfg = broken.config()

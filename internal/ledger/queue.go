@@ -23,6 +23,7 @@ type item struct {
 	event     keyset.Event
 	note      *note // in place of the event
 	kept      bool  // the event belongs to a set, and its record is kept
+	bare      bool  // its record comes with the set alone
 }
 
 // note is a line that is not of the life of a key.
@@ -127,6 +128,15 @@ func items(n uint64, c keyset.Change) []item {
 	return all
 }
 
+// bared is the item without its record, but for what stands in the line itself:
+// of lines that wait for long, the records would take memory without bound.
+func (i item) bared() item {
+	if k := i.event.Key; k != nil && !i.bare {
+		i.event.Key, i.bare = &keyset.Key{Thumbprint: k.Thumbprint, Reason: k.Reason, Actor: k.Actor}, true
+	}
+	return i
+}
+
 // restore puts back what could not be written, before what has come since.
 func (q *queue) restore(t queue) {
 	newer := *q
@@ -134,7 +144,10 @@ func (q *queue) restore(t queue) {
 	if q.since.IsZero() {
 		q.since = newer.since
 	}
-	for _, i := range append(t.items, newer.items...) {
+	for _, i := range t.items {
+		q.admit(i.bared())
+	}
+	for _, i := range newer.items {
 		q.admit(i)
 	}
 	if q.sets == nil {

@@ -102,7 +102,7 @@ func TestOddValuesAreKeptSafely(t *testing.T) {
 	}
 	s := &batch{scroll: scroll{chain: chain{head: begin}}, images: map[string]*draft{}}
 	d := s.draft(iss, "corp\xff", nil)
-	s.event(d, keyset.Event{Type: keyset.EventFinal, Kid: "\x00\"\\", Key: k})
+	s.event(d, keyset.Event{Type: keyset.EventFinal, Kid: "\x00\"\\", Key: k}, true)
 	l, err := parse(s.b[:len(s.b)-1])
 	if err != nil {
 		t.Fatal(err)
@@ -131,5 +131,26 @@ func TestRecordThatCannotBeTrusted(t *testing.T) {
 		if k, err := readRecord([]byte(text), readKey); err == nil {
 			t.Errorf("%s: %+v", name, k)
 		}
+	}
+}
+
+// What a record says of when it was seen is not overruled by an observation that
+// stands before it.
+func TestObservationCountsForTheLinesBeforeIt(t *testing.T) {
+	s := &batch{scroll: scroll{chain: chain{head: begin}}, images: map[string]*draft{}}
+	d := s.draft(iss, "corp", nil)
+	at := keyset.Instant{Wall: noon, Life: noon}
+	s.line(at, eventOpened, func() { s.number("format", 1) })
+	seen := func(kid string, at time.Time) *keyset.Key {
+		return &keyset.Key{Thumbprint: kid, FirstSeen: at, LastSeen: at, Aliases: []keyset.Alias{{Kid: kid, FirstSeen: at, LastSeen: at}}}
+	}
+	s.record(d, seen("before", noon.Add(-time.Hour)), "", keyset.Tally{})
+	s.observed(d, at)
+	s.record(d, seen("after", noon.Add(-time.Hour)), "", keyset.Tally{})
+	disk := newDisk()
+	disk.write(fileName, string(s.b))
+	got := disk.open(t).Restored()[0].Set.Keys()
+	if !got[0].LastSeen.Equal(noon) || !got[0].Aliases[0].LastSeen.Equal(noon) || !got[1].LastSeen.Equal(noon.Add(-time.Hour)) {
+		t.Errorf("%v %v", got[0], got[1])
 	}
 }

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -32,7 +31,7 @@ func TestCrashAmidRotation(t *testing.T) {
 					stop := run(t, l)
 					synctest.Wait()
 					rotating, n := false, 0
-					d.fault = func(op operation) outcome {
+					d.fail(func(op operation) outcome {
 						if rotating = rotating || op.kind == "create"; !rotating {
 							return outcome{persist: -1}
 						}
@@ -40,7 +39,7 @@ func TestCrashAmidRotation(t *testing.T) {
 							return outcome{persist: torn, dies: true, err: errInjected}
 						}
 						return outcome{persist: -1}
-					}
+					})
 					set := keyset.New(keyset.Params{})
 					for i := 0; !rotating; i++ {
 						next, c := order(set, fmt.Sprint("kid ", i))
@@ -58,7 +57,7 @@ func TestCrashAmidRotation(t *testing.T) {
 					} else {
 						d.kill()
 					}
-					d.fault = nil
+					d.fail(nil)
 					stop()
 					again := d.open(t)
 					want(t, restored(t, again, set), set)
@@ -83,7 +82,7 @@ func TestCrashAmidRotation(t *testing.T) {
 func TestFailedRotationStopsNothing(t *testing.T) {
 	for fails := 1; fails <= 7; fails++ {
 		synctest.Test(t, func(t *testing.T) {
-			d, log := newDisk(), new(bytes.Buffer)
+			d, log := newDisk(), new(text)
 			cfg := d.config()
 			cfg.RotateAt, cfg.Log = 2000, slog.New(slog.NewTextHandler(log, nil))
 			l, err := Open(context.Background(), cfg)
@@ -93,14 +92,14 @@ func TestFailedRotationStopsNothing(t *testing.T) {
 			stop := run(t, l)
 			synctest.Wait()
 			rotating, n := false, 0
-			d.fault = func(op operation) outcome {
+			d.fail(func(op operation) outcome {
 				if rotating = rotating || op.kind == "create"; rotating {
 					if n++; n == fails {
 						return outcome{err: errInjected}
 					}
 				}
 				return outcome{persist: -1}
-			}
+			})
 			set := keyset.New(keyset.Params{})
 			act := func(i int) {
 				next, c := order(set, fmt.Sprint("kid ", i))
@@ -118,6 +117,15 @@ func TestFailedRotationStopsNothing(t *testing.T) {
 			if s := l.Status(); s.Errors != 1 || strings.Count(log.String(), "ledger_rotation_failed") != 1 && fails < 7 {
 				t.Errorf("step %d: %+v\n%s", fails, s, log)
 			}
+			time.Sleep(retryMost)
+			cut := newDisk() // what would be left of it
+			d.set(func() {
+				for name, i := range d.durable {
+					cut.durable[name] = &inode{durable: i.durable, mode: i.mode}
+				}
+			})
+			cut.cutPower()
+			want(t, restored(t, cut.open(t), set), set)
 			time.Sleep(2 * rotatePause)
 			act(7)
 			synctest.Wait()
@@ -171,7 +179,7 @@ func TestLargeSnapshotPutsRotationOff(t *testing.T) {
 
 // A stranger's file in the way of the archive is not overwritten.
 func TestArchiveIsNotOverwritten(t *testing.T) {
-	inLedger(t, func(t *testing.T, d *disk, l *Ledger, log *bytes.Buffer) {
+	inLedger(t, func(t *testing.T, d *disk, l *Ledger, log *text) {
 		d.names[dir+"/"+archive(1)] = &inode{data: []byte("precious"), mode: fileMode}
 		l.cfg.RotateAt = 1
 		_, c := order(keyset.New(keyset.Params{}), "A")

@@ -20,6 +20,7 @@ func TestReplayGivesTheRecordsBack(t *testing.T) {
 			ctx := context.Background()
 			d := newDisk()
 			var all *life
+			var noted keyset.Instant // with the last event
 			for restart := range 4 {
 				cfg := d.config()
 				cfg.RotateAt = 3000 // so that it happens
@@ -45,6 +46,9 @@ func TestReplayGivesTheRecordsBack(t *testing.T) {
 					for range 1 + all.IntN(3) { // several may meet in one batch
 						next, events := all.turn()
 						all.set = next
+						if len(events) > 0 {
+							noted = next.Observed()
+						}
 						if len(events) > 0 || all.IntN(2) == 0 {
 							l.Record(change(next, events))
 						}
@@ -63,6 +67,9 @@ func TestReplayGivesTheRecordsBack(t *testing.T) {
 					before.names[dir+"/"+fileName] = &inode{data: []byte(d.read(fileName)), mode: fileMode}
 					crashed := before.open(t)
 					want(t, restored(t, crashed, all.set), all.set)
+					if got := crashed.Restored()[0].Set.Observed(); got.Life.Before(noted.Life) {
+						t.Errorf("observed %v, and %v with the last event", got, noted)
+					}
 				}
 				if err := stop(); err != nil {
 					t.Fatal(err)

@@ -224,11 +224,3 @@ func want(t *testing.T, got []*keyset.Key, truth *keyset.Set) {
 		t.Errorf("the records are others (-then +now):\n%s", d)
 	}
 }
-
-func describe(events []keyset.Event) string {
-	var words []string
-	for _, e := range events {
-		words = append(words, fmt.Sprintf("%s %s", e.Type, e.Kid))
-	}
-	return strings.Join(words, ", ")
-}

@@ -159,15 +159,18 @@ func (w *writer) compose(q *queue, now keyset.Instant, last bool) *batch {
 			b.number("events_left_out", q.leftOut)
 		})
 	}
+	bare := map[string]bool{} // records are in their order with the set, or with the events
+	for _, i := range q.items {
+		bare[i.iss] = bare[i.iss] || i.bare
+	}
 	for _, i := range q.all() {
 		switch {
 		case i.note != nil:
 			b.line(i.note.at, i.note.event, func() { i.note.more(&b.encoder) })
 		case i.kept:
-			b.event(b.draft(i.iss, i.name, w.images[i.iss]), i.event)
+			b.event(b.draft(i.iss, i.name, w.images[i.iss]), i.event, !bare[i.iss])
 		default:
-			i.event.Key = nil // no set, no records
-			b.event(&draft{iss: i.iss, image: image{name: i.name}}, i.event)
+			b.event(&draft{iss: i.iss, image: image{name: i.name}}, i.event, false)
 		}
 	}
 	newest := q.newest()

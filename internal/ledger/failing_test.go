@@ -348,3 +348,22 @@ func TestEndWithAHungDisk(t *testing.T) {
 		close(hang)
 	})
 }
+
+// What was used before a key's end is on record with the end, however the guard
+// ends.
+func TestUseBeforeAnOrderOutlastsACrash(t *testing.T) {
+	inLedger(t, func(t *testing.T, d *disk, l *Ledger, _ *text) {
+		at := clockFrom(time.Time{})()
+		set, events := keyset.New(keyset.Params{}).Observe(document("A=m1", "B=m2"), at, at)
+		l.Record(change(set, events))
+		ref, _ := set.Lookup("A")
+		ref.Allow(at.Life, at.Life.Add(time.Hour), at.Life)
+		_, c := order(set, "A")
+		if err := l.Record(c)(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		if file := d.read(fileName); !strings.Contains(file, `"event":"usage"`) || !strings.Contains(file, `"last_used":"`+at.Life.Format(time.RFC3339Nano)) {
+			t.Error("not in the file:", file)
+		}
+	})
+}

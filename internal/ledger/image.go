@@ -112,6 +112,7 @@ func (b *batch) event(d *draft, e keyset.Event, keep bool) {
 		b.text("from", e.From.String())
 		b.text("to", e.To.String())
 		b.text("action", string(e.Action))
+		b.flag("forced", e.Forced)
 		b.text("anomaly", string(e.Anomaly))
 		b.text("detail", e.Detail)
 		if k != nil {

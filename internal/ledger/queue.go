@@ -33,6 +33,9 @@ type note struct {
 	more  func(*encoder)
 }
 
+// turn tells whether a key took a turn in its life: an order, or another state.
+func (i item) turn() bool { return i.order() || i.event.Type == keyset.EventState }
+
 // order tells whether the item is one of those that are left out last.
 func (i item) order() bool { return i.note == nil && i.event.Type == keyset.EventOrdered }
 

@@ -43,7 +43,7 @@ func TestLifeOfAKeyInLines(t *testing.T) {
 		observe("A=m1/n1") // worth one
 		time.Sleep(time.Minute)
 		l.Note("admin_refused", map[string]string{"peer": "10.0.0.9", "Bad Name": "x", "why": "no \"token\"\n"})
-		next, events, err := set.Apply(keyset.Order{Action: keyset.Revoke, Kid: "A", Reason: "stolen", Actor: "alice"}, clock())
+		next, events, err := set.Apply(keyset.Order{Action: keyset.Revoke, Kid: "A", Reason: "stolen", Actor: "alice", Forced: true}, clock())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -70,7 +70,7 @@ func TestLifeOfAKeyInLines(t *testing.T) {
 {"seq":6,"time":"2000-01-01T00:10:00Z","life":"2000-01-01T00:10:00Z","event":"usage",ISS,"kid":"A","thumbprint":"thumbprint-of-m1","usage":{"allowed":1,"last_used":"2000-01-01T00:05:00Z","latest_token_expiry":"2000-01-01T01:05:00Z","latest_token_issued":"2000-01-01T00:04:00Z","longest_lifetime":"1h1m0s"}}
 {"seq":7,"time":"2000-01-01T00:15:00Z","life":"2000-01-01T00:15:00Z","event":"observed",ISS,"observed":{"wall":"2000-01-01T00:15:00Z","life":"2000-01-01T00:15:00Z"}}
 {"seq":8,"time":"2000-01-01T00:16:00Z","life":"2000-01-01T00:16:00Z","event":"admin_refused","attrs":{"peer":"10.0.0.9","why":"no \"token\"\n"}}
-{"seq":9,"time":"2000-01-01T00:16:00Z","life":"2000-01-01T00:16:00Z","event":"key_ordered",ISS,"kid":"A","thumbprint":"thumbprint-of-m1","action":"revoke","reason":"stolen","actor":"alice","key":{"thumbprint":"thumbprint-of-m1","modulus":"n1","jwk":{"material":"m1/n1"},"kids":[{"kid":"A","first_seen":"2000-01-01T00:00:00Z","last_seen":"2000-01-01T00:15:00Z"}],"first_seen":"2000-01-01T00:00:00Z","last_seen":"2000-01-01T00:15:00Z","retired_at":"2000-01-01T00:16:00Z","revoked_at":"2000-01-01T00:16:00Z","final":true,"reason":"stolen","actor":"alice","told":"revoked"}}
+{"seq":9,"time":"2000-01-01T00:16:00Z","life":"2000-01-01T00:16:00Z","event":"key_ordered",ISS,"kid":"A","thumbprint":"thumbprint-of-m1","action":"revoke","forced":true,"reason":"stolen","actor":"alice","key":{"thumbprint":"thumbprint-of-m1","modulus":"n1","jwk":{"material":"m1/n1"},"kids":[{"kid":"A","first_seen":"2000-01-01T00:00:00Z","last_seen":"2000-01-01T00:15:00Z"}],"first_seen":"2000-01-01T00:00:00Z","last_seen":"2000-01-01T00:15:00Z","retired_at":"2000-01-01T00:16:00Z","revoked_at":"2000-01-01T00:16:00Z","final":true,"reason":"stolen","actor":"alice","told":"revoked"}}
 {"seq":10,"time":"2000-01-01T00:16:00Z","life":"2000-01-01T00:16:00Z","event":"key_state",ISS,"kid":"A","thumbprint":"thumbprint-of-m1","from":"active","to":"revoked","reason":"stolen","actor":"alice"}
 {"seq":11,"time":"2000-01-01T00:16:00Z","life":"2000-01-01T00:16:00Z","event":"anomaly","anomaly":"clock_step","detail":"1h0m0s"}
 {"seq":12,"time":"2000-01-01T00:16:00Z","life":"2000-01-01T00:16:00Z","event":"usage",ISS,"kid":"A","thumbprint":"thumbprint-of-m1","usage":{"denied":1,"attempts":{"invalid":1},"last_used":"2000-01-01T00:05:00Z","latest_token_expiry":"2000-01-01T01:05:00Z","latest_token_issued":"2000-01-01T00:04:00Z","longest_lifetime":"1h1m0s"}}

@@ -160,8 +160,10 @@ func (w *writer) compose(q *queue, now keyset.Instant, last bool) *batch {
 		})
 	}
 	bare := map[string]bool{} // records are in their order with the set, or with the events
+	turned := map[string]bool{}
 	for _, i := range q.items {
 		bare[i.iss] = bare[i.iss] || i.bare
+		turned[i.iss] = turned[i.iss] || i.turn()
 	}
 	for _, i := range q.all() {
 		switch {
@@ -176,7 +178,11 @@ func (w *writer) compose(q *queue, now keyset.Instant, last bool) *batch {
 	newest := q.newest()
 	for _, iss := range slices.SortedFunc(maps.Keys(newest), func(x, y string) int { return cmp.Compare(newest[x].n, newest[y].n) }) {
 		l := newest[iss]
-		b.settle(b.draft(iss, l.name, w.images[iss]), l.set, last)
+		d := b.draft(iss, l.name, w.images[iss])
+		b.settle(d, l.set, last)
+		if turned[iss] {
+			b.usage(d) // a crash must not lose the last use before a key's end
+		}
 	}
 	if last || !time.Now().Before(w.usageAt) {
 		w.account(b, last)

@@ -64,6 +64,9 @@ func (l *Log) Record(issuer string, events []keyset.Event) {
 		add("from", e.From.String())
 		add("to", e.To.String())
 		add("action", string(e.Action))
+		if e.Forced {
+			attrs = append(attrs, slog.Bool("forced", true))
+		}
 		add("anomaly", string(e.Anomaly))
 		add("detail", e.Detail)
 		if e.Type == keyset.EventAnomaly {

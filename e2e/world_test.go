@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -23,6 +24,7 @@ type world struct {
 
 	binary   string
 	guardDir string // holds the guard's configuration file
+	admin    string // the guard's admin listener
 	config   string
 	metrics  string
 }
@@ -31,12 +33,20 @@ type world struct {
 type setup struct {
 	// routes are paths to add, with the policy that each of them names.
 	routes map[string]string
-	// policies, issuers, keys and listen are YAML to go below policies:, below
-	// issuers:, into the usual issuer's keys: and below listen:, without
-	// indentation.
-	policies, issuers, keys, listen string
-	// tcp has Envoy reach the guard over TCP.
-	tcp bool
+	// policies, issuers, keys, jwks and listen are YAML to go below policies:, below
+	// issuers:, into the usual issuer's keys: and jwks:, and below listen:, without
+	// indentation; top goes to the top level.
+	policies, issuers, keys, jwks, listen, top string
+	// state is the guard's state directory; empty: it has none.
+	state string
+	// tcp has Envoy reach the guard over TCP; admin is the guard's admin listener,
+	// by default a unix socket.
+	tcp   bool
+	admin string
+	// drain is listen.drain, 1s by default.
+	drain string
+	// alone leaves the mesh out: nobody asks this guard but its operators.
+	alone bool
 	// edit changes Envoy's configuration.
 	edit func(string) string
 }
@@ -44,7 +54,9 @@ type setup struct {
 // newWorld starts a world until the test ends, and waits until it is ready.
 func newWorld(t testing.TB, s setup) *world {
 	t.Helper()
-	envoyBinary(t) // no use in building the guard if there is none
+	if !s.alone {
+		envoyBinary(t) // no use in building the guard if there is none
+	}
 	w := &world{binary: guardBinary(t), guardDir: tempDir(t), key: devissuer.SharedKey("2026-11", "ES256")}
 	var err error
 	if w.issuer, err = devissuer.Start(devissuer.NewCA()); err != nil {
@@ -57,15 +69,20 @@ func newWorld(t testing.TB, s setup) *world {
 	if s.tcp {
 		places.GuardTCP = freePort(t)
 	}
-	w.mesh = newMesh(t, places, func(config string) string {
-		for path, policy := range s.routes {
-			config = addRoute(t, config, path, policy)
-		}
-		if s.edit != nil {
-			config = s.edit(config)
-		}
-		return config
-	})
+	if s.alone {
+		dir := tempDir(t)
+		w.mesh = &mesh{t: t, dir: dir, socket: filepath.Join(dir, "authz.sock")}
+	} else {
+		w.mesh = newMesh(t, places, func(config string) string {
+			for path, policy := range s.routes {
+				config = addRoute(t, config, path, policy)
+			}
+			if s.edit != nil {
+				config = s.edit(config)
+			}
+			return config
+		})
+	}
 	ca := filepath.Join(w.dir, "ca.pem")
 	if err := w.issuer.CA.WriteFile(ca); err != nil {
 		t.Fatal(err)
@@ -75,13 +92,14 @@ func newWorld(t testing.TB, s setup) *world {
 		listen = places.GuardTCP
 	}
 	w.metrics = freePort(t)
+	w.admin = cmp.Or(s.admin, "unix://"+filepath.Join(w.dir, "admin.sock"))
 	w.config = fmt.Sprintf(`
 guard: e2e
 listen:
   grpc: %s
-  admin: unix://%s
+  admin: %s
   metrics: %s
-  drain: 1s
+  drain: %s
 %s
 issuers:
   - name: corp
@@ -94,14 +112,19 @@ issuers:
       ca_file: %s
       interval: 1s
       unknown_kid_cooldown: 1s
+%s
     keys:
       removal_confirm: 1s
 %s
 %s
 policies:
 %s
-`, listen, filepath.Join(w.dir, "admin.sock"), w.metrics, indent(2, s.listen), w.issuer.URL, audience, ca,
-		indent(6, s.keys), indent(2, s.issuers), indent(2, s.policies+usualPolicies))
+%s
+`, listen, w.admin, w.metrics, cmp.Or(s.drain, "1s"), indent(2, s.listen), w.issuer.URL, audience, ca,
+		indent(6, s.jwks), indent(6, s.keys), indent(2, s.issuers), indent(2, s.policies+usualPolicies), s.top)
+	if s.state != "" {
+		w.config += "state_dir: " + s.state + "\n"
+	}
 	w.startGuard()
 	t.Cleanup(func() {
 		if err := w.guard.Stop(); err != nil {
@@ -131,13 +154,14 @@ payments:
 `
 
 // startGuard starts the guard, again if it ran before, and waits until it is
-// ready.
-func (w *world) startGuard() {
+// ready; flags are more of serve's.
+func (w *world) startGuard(flags ...string) {
 	w.t.Helper()
-	var err error
-	if w.guard, err = harness.StartGuard(stepContext(w.t), w.binary, w.guardDir, w.config, w.metrics); err != nil {
-		w.t.Fatal(err)
+	g, err := harness.StartGuard(stepContext(w.t), w.binary, w.guardDir, w.config, w.metrics, flags...)
+	if err != nil {
+		w.t.Fatal(err) // the one before is still there to be stopped
 	}
+	w.guard = g
 }
 
 // claims are those of a good token, with more laid over them.

@@ -12,7 +12,10 @@ func (o *observation) withdrawals(empty bool) {
 		case !k.Seen():
 			continue
 		case o.outOfService(i):
-			o.leaveNames(i)
+			if !k.LastSeen.Equal(o.at) && k.State(Instant{o.now.Life, o.now.Life}).Usable() {
+				o.leave(i) // a wall clock that is ahead ended it, and may step back
+			}
+			o.leaveNames(i, true) // nothing depends on it
 			continue
 		// Lifecycle time decides: a wall clock that stepped back makes a key
 		// pending again that was in force.
@@ -31,10 +34,7 @@ func (o *observation) withdrawals(empty bool) {
 				left++
 			}
 		}
-		if !present {
-			o.leave(i)
-		}
-		o.leaveNames(i)
+		o.leaveNames(i, !present && o.leave(i))
 	}
 	if left > 0 && (empty || listed >= 2 && 2*left > listed) {
 		o.tell(-1, Event{Type: EventAnomaly, Anomaly: MassRemoval})
@@ -43,12 +43,12 @@ func (o *observation) withdrawals(empty bool) {
 }
 
 // leave notes that the document lacks the record i. One that was reinstated has
-// left already, and whoever did that wants it to wait.
-func (o *observation) leave(i int) {
+// left already, and whoever did that wants it to wait. It tells whether that is new.
+func (o *observation) leave(i int) bool {
 	k := o.keys[i]
 	next, changed := o.depart(k.Departure, k.LastSeen)
 	if k.Reinstated || !changed {
-		return
+		return false
 	}
 	c := o.change(i)
 	c.Departure = next
@@ -68,10 +68,12 @@ func (o *observation) leave(i int) {
 	if k.Final {
 		c.Drift = min(c.Drift, k.Drift)
 	}
+	return true
 }
 
-// leaveNames notes which kids of the record i the document lacks.
-func (o *observation) leaveNames(i int) {
+// leaveNames notes which kids of the record i the document lacks. If the only one
+// of a key leaves with it, the event of the key tells.
+func (o *observation) leaveNames(i int, told bool) {
 	_, present := o.present[i]
 	gone := !present && !o.outOfService(i) // and so are all its names
 	for j, a := range o.keys[i].Aliases {
@@ -84,7 +86,7 @@ func (o *observation) leaveNames(i int) {
 		}
 		o.change(i).Aliases[j].Departure = next
 		switch {
-		case gone && len(o.keys[i].Aliases) == 1: // the key's event tells
+		case told && len(o.keys[i].Aliases) == 1:
 		case next.Confirmed:
 			o.tell(i, Event{Type: EventAliasGone, Kid: a.Kid})
 		default:

@@ -59,6 +59,19 @@ func TestWideningEventsAreThoseByWhichATokenMayPass(t *testing.T) {
 	}
 }
 
+func TestNameOfTwoKeysLeadsToTheOneListedLast(t *testing.T) {
+	s := begin(t, replacing()).publish("A=1", "B=1").publish("A=2", "B=1") // in one instant
+	if got := s.key("A").Thumbprint; got != listed("=2").Thumbprint {
+		t.Errorf("A leads to %s", got)
+	}
+	s.events = nil
+	s.at(5).publish("A=1", "B=1")
+	if got := s.key("A").Thumbprint; got != listed("=1").Thumbprint {
+		t.Errorf("A leads to %s in the end", got)
+	}
+	s.happened(EventAliasBack, EventLeft)
+}
+
 // An order cannot give a key a name by which tokens pass.
 func TestNameThatOnlyAnOrderGaveIsRefused(t *testing.T) {
 	order := Order{Action: Retire, Kid: "X", Thumbprint: listed("A").Thumbprint, At: minute(60)}
@@ -66,7 +79,7 @@ func TestNameThatOnlyAnOrderGaveIsRefused(t *testing.T) {
 	s.at(5).publish("X=A", "A", "B").want("A active, X active")
 }
 
-func TestSettingsAndClocksAloneTellOfNamesThatLeave(t *testing.T) {
+func TestNameThatLeavesAndIsConfirmedIsTold(t *testing.T) {
 	s := begin(t, usual).publish("A", "X=A", "B")
 	s.events = nil
 	s.at(5).publish("A", "B").happened(EventAliasLeft)
@@ -81,6 +94,10 @@ func TestSettingsAndClocksAloneTellOfNamesThatLeave(t *testing.T) {
 	s = begin(t, usual).publish("A=m", "B")
 	s.events = nil
 	s.at(5).restrict(document("X=m", "B")).happened(EventAliasLeft)
+	s = begin(t, usual).publish("A", "B").at(5).publish("B").at(6).publish("B").retire("A", 60).at(7).publish("A", "B")
+	s.events = nil
+	s.at(8).publish("B").happened(EventAliasLeft)
+	s.at(9).publish("B").happened(EventAliasGone)
 }
 
 func TestForceIsToldWithTheOrder(t *testing.T) {

@@ -1,6 +1,9 @@
 package keyset
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 func TestSetIsStaleByEitherClock(t *testing.T) {
 	for _, tt := range []struct {
@@ -78,6 +81,18 @@ func TestNewKeyIsActiveThoughLifecycleTimeIsAhead(t *testing.T) {
 	begin(t, usual).step(-24 * 60).publish("A").want("A active")
 }
 
+func TestActivationDelayGoesByLifecycleTimeAlone(t *testing.T) {
+	p := usual
+	p.ActivationDelay = minutes(10)
+	s := begin(t, p).step(-24 * 60).publish("A")
+	if wait, ok := s.set.Next(s.now); wait != minutes(10) || !ok {
+		t.Errorf("next in %v", wait)
+	}
+	s.at(9).want("A pending").at(10).want("A active")
+	s = begin(t, p).publish("A").step(60)
+	s.want("A pending").at(10).want("A active")
+}
+
 func TestNotBeforeWaitsForBothClocks(t *testing.T) {
 	doc := document("A")
 	doc.Keys[0].NotBefore = minute(30)
@@ -96,6 +111,19 @@ func TestKeyThatWasInForceIsNotDroppedAfterAStepBack(t *testing.T) {
 	s.at(25).publish("B")
 	s.at(30).publish("B")
 	s.at(60).advance().final("A").want("A retired")
+}
+
+func TestWithdrawalCountsWhileAWallClockAheadHasEndedTheKey(t *testing.T) {
+	order := Order{Action: Retire, Kid: "A", At: minute(20), Grace: minutes(30)}
+	s := begin(t, usual).publish("A", "B").order(order)
+	s.at(5).step(120).publish("A", "B").want("A retired").told(RetiredKeyReturned)
+	s.at(6).publish("B").at(7).publish("B").want("A retired").step(0).want("A grace")
+	wantTime(t, "left_at", s.key("A").LeftAt, minute(6))
+	wantTime(t, "grace_until", s.key("A").GraceUntil, minute(36))
+	s.at(35).want("A grace").at(36).want("A retired")
+	// Being listed is no withdrawal.
+	s = begin(t, usual).publish("A", "B").order(order).step(120)
+	s.at(5).publish("A", "B").at(6).publish("A", "B").step(0).want("A active")
 }
 
 func TestWallClockStepAheadClosesButMakesNothingFinal(t *testing.T) {
@@ -205,4 +233,20 @@ func TestReinstatementUndoesNoLaterRetirementAfterASuspension(t *testing.T) {
 	}{{100, "A retired, B active"}, {399, "A retired, B active"}} {
 		s.order(Order{Action: Reinstate, Kid: "A", At: minute(tt.at)}).want(tt.want).final("A")
 	}
+}
+
+func TestReinstatementIsComparedWithTheWallClocksTimeOfAnOrder(t *testing.T) {
+	before := func(s *story, n int) *story {
+		return s.order(Order{Action: Reinstate, Kid: "A", At: s.now.Wall.Add(-minutes(n))})
+	}
+	// Lifecycle time is a day ahead, and so is retired_at.
+	s := begin(t, usual).step(-24*60).publish("A", "B").at(5).retire("A", 0).at(10).publish("A", "B")
+	before(s, 5).want("A retired")
+	before(s, 4).want("A active")
+	wantTime(t, "the time of the order", s.key("A").OrderedWall, time.Time{})
+	// The newest order counts, though retired_at is that of an older one.
+	s = begin(t, usual).publish("A", "B").at(5)
+	s.order(Order{Action: Retire, Kid: "A", At: minute(1), Grace: minutes(60)}).at(10).retire("A", 0)
+	before(s.at(20), 15).want("A retired")
+	before(s, 9).want("A active")
 }

@@ -57,6 +57,19 @@ func TestLongerActivationDelayStopsNoKeyThatIsInForce(t *testing.T) {
 	s.at(15).want("B active") // a shorter one brings it forward
 }
 
+func TestActivationThatWasTakenOnIsNotPutOff(t *testing.T) {
+	short, long := usual, usual
+	short.ActivationDelay, long.ActivationDelay = minutes(10), minutes(30)
+	s := begin(t, short).publish("A")
+	s.take(s.set.WithParams(long), nil)
+	s.at(5).publish("A").at(9).want("A pending").at(10).want("A active")
+	// Once it is in force, settings are nothing to it.
+	s.take(s.set.WithParams(usual), nil)
+	s.events = nil
+	s.publish("A").happened()
+	wantTime(t, "the end of the delay", s.key("A").Activates, minute(10))
+}
+
 func TestPendingKeyThatIsWithdrawnWasNeverInForce(t *testing.T) {
 	doc := document("A", "B")
 	doc.Keys[1].NotBefore = minute(60)

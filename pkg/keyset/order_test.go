@@ -299,6 +299,11 @@ func TestReinstatedKeyThatIsListedIsActiveAtOnce(t *testing.T) {
 	})
 }
 
+func TestReinstatedKeyThatIsListedHasItsName(t *testing.T) {
+	s := begin(t, usual).publish("A", "B").at(5).retire("A", 0).at(10).publish("A", "B").reinstate("A")
+	s.at(60).want("A active")
+}
+
 func TestReinstatedKeyWaitsUntilItIsListed(t *testing.T) {
 	s := retired(t, "A", "B").at(50).reinstate("A").want("A retired, live active").final("B")
 	for m := 55; m < 300; m += 5 {

@@ -26,7 +26,7 @@ var never = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 func (o *observation) widens(i int, l Listed) bool {
 	k := o.keys[i]
 	n, named := o.byKid[l.Kid]
-	return !k.Seen() || !k.LeftAt.IsZero() || !named || n.key != i || !k.Aliases[n.alias].listed() ||
+	return !k.LeftAt.IsZero() || !named || n.key != i || !k.Aliases[n.alias].listed() ||
 		changed(k, &Key{Alg: l.Alg, NotBefore: l.NotBefore, Expires: l.Expires, Activates: o.activation(k, false)})
 }
 

@@ -109,6 +109,15 @@ func TestRestrictionSaysWhatItHoldsBack(t *testing.T) {
 	s.observe(document("A=m", "X=m", "B", "C"), 0).skipped().happened(EventAliasSeen, EventFirstSeen)
 }
 
+func TestRestrictionTellsWhatItTookAway(t *testing.T) {
+	s := begin(t, usual).observe(timed("A", 0, 0), 0)
+	s.events = nil
+	s.at(5).restrict(timed("A", 0, 60)).happened(EventChanged)
+	s.at(6).restrict(timed("A", 0, 60)).happened()
+	s.observe(timed("A", 0, 60), 0).happened()
+	s.restrict(timed("A", 0, 90)).happened()
+}
+
 func TestRestrictionOfAnAlg(t *testing.T) {
 	for _, tt := range []struct{ name, old, new, held string }{
 		{"one where any was good", "", "RS256", "RS256"},
@@ -122,6 +131,8 @@ func TestRestrictionOfAnAlg(t *testing.T) {
 				t.Errorf("alg %q while held back", got)
 			}
 			s.at(100).restrict(signing("A", tt.new)).want("A active") // it is listed all the time
+			wantTime(t, "the last sight of the key", s.key("A").LastSeen, minute(100))
+			wantTime(t, "the last sight of the name", s.key("A").Aliases[0].LastSeen, minute(100))
 			s.observe(signing("A", tt.new), 0).want("A active")
 			if got := s.key("A").Alg; got != tt.new {
 				t.Errorf("alg %q in the end", got)
@@ -180,8 +191,8 @@ func TestRestrictionDoesNotShortenTheActivationDelay(t *testing.T) {
 func TestRestrictionLeavesUnseenKeysToTheirOrder(t *testing.T) {
 	order := Order{Action: Retire, Kid: "A", At: minute(60)}
 	s := begin(t, usual).publish("B").order(order).at(5).restrict(document("A", "B")).want("A pending, B active")
-	if s.key("A").Seen() {
-		t.Error("its material was taken on")
+	if k := s.key("A"); k.Seen() || !k.LastSeen.IsZero() {
+		t.Errorf("it was taken on: %+v", k)
 	}
 	s.publish("A", "B").want("A active, B active").at(60).want("A retired, B active")
 }

@@ -20,7 +20,7 @@ type Safety struct {
 	Quiet     bool // an unbroken record of Window shows no use
 
 	Window time.Duration // longest life of a token, as configured or as seen; an hour at least
-	From   time.Time     // when Expired and Quiet will hold if the key is not used again; by the wall clock
+	From   time.Time     // when Expired and Quiet will hold if the key is not used again
 }
 
 // OK tells whether the key can go.
@@ -28,7 +28,7 @@ func (s Safety) OK() bool { return s.Fresh && s.Succeeded && s.Expired && s.Quie
 
 // Safety judges the key k of the set. skew is by how much tokens are accepted
 // after their exp, maxLifetime the longest life that they may have (0: unbounded),
-// and recording the wall clock's time since when every use was counted.
+// and recording the lifecycle time since when every use was counted.
 func (s *Set) Safety(k *Key, skew, maxLifetime time.Duration, recording time.Time, now Instant) Safety {
 	window := max(leastQuiet, maxLifetime)
 	for _, other := range s.keys {

@@ -378,7 +378,7 @@ func (w *world) thaw() {
 // The schedules must reach what they are about.
 func TestRandomSchedulesReachEveryState(t *testing.T) {
 	states, anomalies := map[State]int{}, map[Anomaly]int{}
-	finals := 0
+	finals, restarts := 0, 0
 	for seed := range uint64(200) {
 		w := newWorld(seed)
 		for range 40 {
@@ -393,6 +393,9 @@ func TestRandomSchedulesReachEveryState(t *testing.T) {
 				anomalies[a.Anomaly]++
 			}
 		}
+		if w.twin != nil {
+			restarts++
+		}
 	}
 	for s := Pending; s <= Revoked; s++ {
 		if states[s] < 100 {
@@ -403,6 +406,9 @@ func TestRandomSchedulesReachEveryState(t *testing.T) {
 		if anomalies[a] < 100 {
 			t.Errorf("%s only %d times", a, anomalies[a])
 		}
+	}
+	if restarts < 10 {
+		t.Errorf("restored only %d times", restarts)
 	}
 	if finals < 100 {
 		t.Errorf("final by the issuer's withdrawal only %d times", finals)

@@ -154,15 +154,17 @@ func (w *world) restrict(doc Document, at Instant) {
 	}
 }
 
-// bars tells whether a key went out of service of which the document lists the
-// material: from the next observation on, that is refused for another reason.
-func (w *world) bars(s, observed *Set, doc Document) bool {
+// bars tells whether a key goes out of service of which the document lists the
+// material: from the next observation on, that is refused for another reason. Or
+// it names a key that was ordered out by its kid, and whose modulus is known now.
+func (w *world) bars(restricted, observed *Set, doc Document) bool {
 	out := func(k *Key) bool { return k.ordered(w.now) && k.State(w.now) >= Retired }
 	return slices.ContainsFunc(doc.Keys, func(l Listed) bool {
-		return slices.ContainsFunc(s.akin(l.Thumbprint, l.Modulus), func(i int) bool {
-			was, ok := w.before.ByThumbprint(s.keys[i].Thumbprint)
-			will, _ := observed.ByThumbprint(s.keys[i].Thumbprint)
-			return ok && !out(was) && out(s.keys[i]) && out(will)
+		return slices.ContainsFunc(observed.akin(l.Thumbprint, l.Modulus), func(i int) bool {
+			k := observed.keys[i]
+			was, known := w.before.ByThumbprint(k.Thumbprint)
+			is, _ := restricted.ByThumbprint(k.Thumbprint)
+			return known && !out(was) && out(is) && out(k) || !known && k.Final && k.RevokedAt.IsZero()
 		})
 	})
 }

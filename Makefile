@@ -15,6 +15,9 @@ TEST_TIMEOUT ?= 12m
 FUZZ_SHORT ?= 10000x
 FUZZ_LONG ?= 1000000x
 
+# Of make model.
+DURATION ?= 1h
+
 # The Envoy that e2e, demo and bench start; found or installed on first use.
 ENVOY = ENVOY_BIN="$$(tools/envoy.sh)"
 
@@ -47,6 +50,10 @@ lint: ## gofmt, go vet, staticcheck
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZ_LONG (5m)
 	tools/fuzz.sh $(FUZZ_LONG)
+
+.PHONY: model
+model: ## random schedules against the reference model, for DURATION (1h)
+	MODEL_DURATION=$(DURATION) go test -count=1 -timeout 0 -v -run 'TestModel$$' ./e2e/model
 
 .PHONY: bench
 bench: ## throughput and CPU against an ext_authz server that allows everything

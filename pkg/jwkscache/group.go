@@ -67,7 +67,11 @@ func NewGroup(cfg GroupConfig) (*Group, error) {
 		parked:     map[string]*Cache{},
 		distrusted: map[string]distrust{},
 	}
+	now := cfg.Clock.Now()
 	for iss, set := range cfg.Restored {
+		if now.Life.Sub(now.Wall) > clockTolerance {
+			set = set.Doubt(now)
+		}
 		c := new(Cache)
 		c.set.Store(set)
 		g.parked[iss] = c

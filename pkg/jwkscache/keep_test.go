@@ -231,8 +231,11 @@ func TestOrderThatWasGivenUpDoesNotHappen(t *testing.T) {
 func TestOrdersToStoppedGuardAreRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		stop := w.run()
 		w.adopt(configOf(newIssuer("idp.test", "a")))
+		if _, _, err := w.group.Order(t.Context(), "idp.test", order1(keyset.Retire, "a"), admit); !errors.Is(err, ErrStopped) {
+			t.Error("before it runs:", err)
+		}
+		stop := w.run()
 		pass(time.Second)
 		stop()
 		if _, _, err := w.group.Order(t.Context(), "idp.test", order1(keyset.Retire, "a"), admit); !errors.Is(err, ErrStopped) {
@@ -332,5 +335,43 @@ func TestHeldDocumentGoesWithItsSource(t *testing.T) {
 		w.disk(nil, false)
 		pass(time.Minute)
 		w.wantEvents() // no removal
+	})
+}
+
+// A guard that comes back under a clock before the last time on record does not
+// know how long it was down: a step back opens nothing.
+func TestClockBehindAtRestartOpensNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		idp := newIssuer("idp.test", "a", "b")
+		w := newWorld(t)
+		stop := w.run()
+		c := w.adopt(configOf(idp))
+		pass(time.Minute)
+		idp.Withdraw("a")
+		pass(6 * time.Minute)
+		w.wantKeys(c, "a=grace b=active")
+		last, set := w.group.clock.Now().Life, c.Set()
+		stop()
+		idp.Fail(devissuer.JWKSPath, devissuer.StatusFault(503))
+		pass(12 * time.Hour)
+		for _, behind := range []time.Duration{0, -24 * time.Hour} {
+			w := &world{ahead: behind}
+			w = newWorldOf(t, GroupConfig{Clock: NewClock(w.wall, last), Restored: map[string]*keyset.Set{idp.URL: set}})
+			stop := w.run()
+			c := w.adopt(configOf(idp))
+			w.wantKeys(c, "a=retired! b=active")
+			if !c.Set().Stale(w.group.clock.Now()) {
+				t.Errorf("%s behind: keys of %s ago are used", behind, 12*time.Hour)
+			}
+			stop()
+		}
+		w = newWorldOf(t, GroupConfig{Clock: NewClock(nil, time.Now().Add(24*time.Hour)), Restored: map[string]*keyset.Set{idp.URL: set}})
+		defer w.run()()
+		c = w.adopt(configOf(idp))
+		idp.Heal()
+		pass(12 * time.Second) // the fetch that failed is tried again
+		if c.Set().Stale(w.group.clock.Now()) {
+			t.Error("a fetch does not mend it")
+		}
 	})
 }

@@ -13,7 +13,7 @@ import (
 // Why an order was not carried out, besides what [keyset.Set.Apply] says.
 var (
 	ErrNoIssuer = errors.New("no such issuer")
-	ErrStopped  = errors.New("the guard is stopping")
+	ErrStopped  = errors.New("the guard is starting or stopping")
 	// ErrNotKept: the order would widen trust, and could not be written down first.
 	ErrNotKept = errors.New("it could not be written down, and so is not in force")
 )
@@ -28,9 +28,9 @@ var (
 // durable waits until it is also kept. One that reinstates a key is kept before
 // it is in force.
 func (g *Group) Order(ctx context.Context, name string, order keyset.Order, admit func(*keyset.Set, keyset.Instant) error) (changed bool, durable func(context.Context) error, err error) {
-	m := g.named(name)
-	if m == nil {
-		return false, nil, ErrNoIssuer
+	m, err := g.named(name)
+	if err != nil {
+		return false, nil, err
 	}
 	// Whoever gives up waiting must know whether it will still happen.
 	var claimed atomic.Bool
@@ -60,16 +60,20 @@ func (g *Group) Order(ctx context.Context, name string, order keyset.Order, admi
 	return changed, durable, err
 }
 
-// named finds the running member of a name; nil if there is none.
-func (g *Group) named(name string) *running {
+// named finds the running member of a name.
+func (g *Group) named(name string) (*running, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, m := range g.members {
-		if m.adopted.Name == name && m.stop != nil {
-			return &running{m.Cache, m.ended}
+		switch {
+		case m.adopted.Name != name:
+		case m.stop == nil:
+			return nil, ErrStopped
+		default:
+			return &running{m.Cache, m.ended}, nil
 		}
 	}
-	return nil
+	return nil, ErrNoIssuer
 }
 
 // running is a member as it runs now: a later start of it has another end.
@@ -116,9 +120,9 @@ func (a *outcome) tell(f Fetch) {
 // Refetch fetches the keys of the named issuer as soon as its budget allows, past
 // all HTTP caches, and waits for the outcome, no longer than ctx.
 func (g *Group) Refetch(ctx context.Context, name string) (result, detail string, err error) {
-	m := g.named(name)
-	if m == nil {
-		return "", "", ErrNoIssuer
+	m, err := g.named(name)
+	if err != nil {
+		return "", "", err
 	}
 	var next *outcome
 	asked := make(chan struct{})

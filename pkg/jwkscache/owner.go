@@ -71,11 +71,13 @@ func (c *Cache) run(ctx context.Context, source fetcher) {
 		case <-c.wake:
 		case <-timer.C:
 		}
+		if slots = nil; ctx.Err() != nil {
+			continue // whoever waits for an order is told that it was not carried out
+		}
 		for _, f := range c.take() {
 			f(o)
 		}
 		idle, due := o.step()
-		slots = nil
 		if due {
 			slots = o.slots
 		}
@@ -273,20 +275,6 @@ func (o *owner) reconfigure(cfg *Config, source fetcher) {
 		o.pace(cfg.Params.Interval, now)
 	}
 	set := o.Set().WithParams(cfg.Params)
-	set, events := order(set, cfg.Orders, o.group.clock.Now())
+	set, events := set.ApplyAll(cfg.Orders, o.group.clock.Now())
 	o.publish(set, events) // the configuration itself keeps what it orders
-}
-
-// order applies the orders of a configuration. One that cannot be carried out
-// (a reinstatement of a key that is revoked, or not known yet) changes nothing.
-func order(set *keyset.Set, orders []keyset.Order, now keyset.Instant) (*keyset.Set, []keyset.Event) {
-	var all []keyset.Event
-	for _, o := range keyset.Effective(orders) {
-		next, events, err := set.Apply(o, now)
-		if err != nil {
-			continue
-		}
-		set, all = next, append(all, events...)
-	}
-	return set, all
 }

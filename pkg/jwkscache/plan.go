@@ -132,7 +132,7 @@ func (g *Group) adopt(p *Plan) {
 		}
 		// What fell due while nobody looked counts before the first observation.
 		set, events := set.Advance(now)
-		set, more := order(set, n.cfg.Orders, now)
+		set, more := set.ApplyAll(n.cfg.Orders, now)
 		events = append(events, more...)
 		set, more = refuse(set, slices.Collect(maps.Values(g.distrusted)), now)
 		events = append(events, more...)

@@ -235,18 +235,77 @@ func TestReinstatementUndoesNoLaterRetirementAfterASuspension(t *testing.T) {
 	}
 }
 
-func TestReinstatementIsComparedWithTheWallClocksTimeOfAnOrder(t *testing.T) {
+func TestReinstatementIsComparedWithTheLaterTimeOfAnOrder(t *testing.T) {
 	before := func(s *story, n int) *story {
 		return s.order(Order{Action: Reinstate, Kid: "A", At: s.now.Wall.Add(-minutes(n))})
 	}
 	// Lifecycle time is a day ahead, and so is retired_at.
 	s := begin(t, usual).step(-24*60).publish("A", "B").at(5).retire("A", 0).at(10).publish("A", "B")
+	// Had the wall clock stepped back, a line of long ago would be later than that.
 	before(s, 5).want("A retired")
-	before(s, 4).want("A active")
+	before(s, 0).want("A retired")
+	s.order(Order{Action: Reinstate, Kid: "A"}).want("A active")
 	wantTime(t, "the time of the order", s.key("A").OrderedWall, time.Time{})
 	// The newest order counts, though retired_at is that of an older one.
 	s = begin(t, usual).publish("A", "B").at(5)
 	s.order(Order{Action: Retire, Kid: "A", At: minute(1), Grace: minutes(60)}).at(10).retire("A", 0)
 	before(s.at(20), 15).want("A retired")
 	before(s, 9).want("A active")
+}
+
+// The clock is a day behind when a key is retired once more: a line of the
+// configuration that undid the first retirement does not undo the second.
+func TestReinstatementUndoesNoRetirementOfASteppedBackClock(t *testing.T) {
+	s := begin(t, usual).publish("A", "B").at(5).retire("A", 0).want("A retired, B active")
+	line := Order{Action: Reinstate, Kid: "A", At: minute(10)}
+	s.at(11).order(line).want("A active, B active")
+	s.at(60).step(-24*60).retire("A", 0).at(61).order(line).want("A retired, B active")
+}
+
+// A retirement that is ordered again, by a person, is a later one.
+func TestRetirementOrderedAgainOutlastsAReinstatement(t *testing.T) {
+	again := Order{Action: Retire, Kid: "A", Again: true}
+	for name, s := range map[string]*story{
+		"ordered before":  begin(t, usual).publish("A", "B").at(5).retire("A", 0),
+		"ended by itself": begin(t, usual).publish("A", "B").at(5).publish("B").at(10).publish("B").at(50).publish("B").final("A"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.events = nil
+			s.at(60).order(again)
+			if len(s.events) != 0 {
+				t.Errorf("told: %v", s.events)
+			}
+			line := Order{Action: Reinstate, Kid: "A", At: minute(55)}
+			s.at(61).order(line).final("A")
+			line.At = minute(61)
+			s.at(61).order(line)
+			if s.key("A").Final {
+				t.Error("a later line does not undo it")
+			}
+		})
+	}
+}
+
+// A line whose time lies ahead would undo whatever is retired until then.
+func TestReinstatementThatLiesAheadWaits(t *testing.T) {
+	line := Order{Action: Reinstate, Kid: "A", At: minute(100)}
+	s := begin(t, usual).publish("A", "B").order(line).at(60).retire("A", 0)
+	s.at(61).order(line).want("A retired, B active")
+	s.at(100).publish("A", "B").order(line).want("A active, B active")
+}
+
+// After a restart under a clock before the last time on record nobody knows how
+// long the guard was down: nothing that may have ended goes on.
+func TestDoubtEndsWhatMayHaveEnded(t *testing.T) {
+	s := begin(t, usual).publish("A", "B", "C", "D=m", "E=m").at(5).publish("B", "C", "D=m").retire("C", 30).at(6).publish("B", "C", "D=m").
+		want("A grace, B active, C grace, D active, E grace")
+	s.set = s.set.Doubt(s.now)
+	if !s.set.Stale(s.now) || s.set.Usable(s.now) {
+		t.Error("the keys are used before they were fetched")
+	}
+	s.want("A retired, B active, C retired, D active, E retired")
+	s.at(7).publish("A", "B", "C", "D=m", "E=m").want("A active, B active, C retired, D active, E active")
+	if s.set.Stale(s.now) {
+		t.Error("stale after an observation")
+	}
 }

@@ -28,7 +28,7 @@ func (s *Set) observe(doc Document, at, now Instant, restrict bool) (*Set, []Eve
 	}
 	d.skipped = slices.Clone(doc.Skipped)
 	d.returned = map[string]int{}
-	d.observed = at
+	d.observed, d.doubtful = at, false
 
 	for _, l := range o.namedFirst(o.unambiguous(doc.Keys)) {
 		o.list(l)
@@ -114,8 +114,10 @@ func (o *observation) namedFirst(keys []Listed) []Listed {
 // list takes one listed key in, or refuses it.
 func (o *observation) list(l Listed) {
 	i, known := o.byThumbprint[l.Thumbprint]
-	if !known {
-		i, known = o.unnamed(l)
+	if j, named := o.unnamed(l); !known {
+		i, known = j, named
+	} else if named && !o.keys[j].RevokedAt.IsZero() && o.revoke(i, o.keys[j].Reason, o.keys[j].Actor) {
+		o.tell(i, Event{Type: EventDistrusted}) // the material of a kid that was revoked unseen has come to light
 	}
 	if known && o.outOfService(i) {
 		o.meet(i, l)
@@ -141,7 +143,8 @@ func (o *observation) list(l Listed) {
 		if known {
 			o.hold(i, l)
 		}
-	case !known && len(o.keys) >= MaxRecords, !named && len(o.byKid) >= MaxRecords:
+	case !known && len(o.keys) >= MaxRecords, !named && len(o.byKid) >= MaxRecords,
+		known && o.keys[i].alias(l.Kid) < 0 && len(o.keys[i].Aliases) >= MaxKids:
 		o.refuse(l, SkipFull)
 		o.anomalous(-1, RecordsFull, "", "")
 	case known:

@@ -25,10 +25,11 @@ type Order struct {
 	Kid        string
 	Thumbprint string
 	Modulus    string        // with Thumbprint, where it is known
-	At         time.Time     // when it takes effect; zero: now. Of Reinstate: only retirements before it are undone
+	At         time.Time     // when it takes effect; zero: now. Of Reinstate: only retirements before it are undone, and none while it lies ahead
 	Grace      time.Duration // of Retire, counted from At
 	Reason     string
 	Actor      string
+	Again      bool // of Retire: given now, by a person; it outlasts a reinstatement of before, even of a key that is retired already
 	Forced     bool // force overrode an objection, e.g. that it is the last usable key; it is told, and changes nothing else
 }
 
@@ -42,16 +43,33 @@ var (
 // service, so that it is refused when it comes. An order that changes nothing,
 // because it or a stricter one was given before, gives no event.
 func (s *Set) Apply(o Order, now Instant) (*Set, []Event, error) {
-	if o.Kid == "" && o.Thumbprint == "" {
-		return s, nil, ErrUnknownKey
-	}
 	d := s.edit(now)
+	if err := d.apply(o); err != nil {
+		return s, nil, err
+	}
+	set, events := d.finish(s)
+	return set, events, nil
+}
+
+// ApplyAll carries out the orders of a configuration, one after the other. One
+// that cannot be carried out, because it reinstates a key that is revoked or not
+// known, changes nothing.
+func (s *Set) ApplyAll(orders []Order, now Instant) (*Set, []Event) {
+	d := s.edit(now)
+	for _, o := range Effective(orders) {
+		_ = d.apply(o)
+	}
+	return d.finish(s)
+}
+
+// apply carries out an order, wholly or not at all.
+func (d *draft) apply(o Order) error {
+	if o.Kid == "" && o.Thumbprint == "" {
+		return ErrUnknownKey
+	}
 	targets := d.targets(o)
 	if o.Action == Reinstate {
-		if err := d.reinstate(o, targets); err != nil {
-			return s, nil, err
-		}
-		return d.finish(s)
+		return d.reinstate(o, targets)
 	}
 	if len(targets) == 0 {
 		k := &Key{Thumbprint: o.Thumbprint, Modulus: o.Modulus}
@@ -71,16 +89,18 @@ func (s *Set) Apply(o Order, now Instant) (*Set, []Event, error) {
 			}
 		}
 	}
-	return d.finish(s)
+	return nil
 }
 
-// finish is what an order leads to: the old set, if it changed nothing.
-func (d *draft) finish(old *Set) (*Set, []Event, error) {
-	if len(d.events) == 0 {
-		return old, nil, nil
+// finish is what orders lead to: the old set, if they changed nothing.
+func (d *draft) finish(old *Set) (*Set, []Event) {
+	switch {
+	case len(d.events) > 0:
+		d.advance()
+	case len(d.copied) == 0:
+		return old, nil
 	}
-	d.advance()
-	return d.done(), d.events, nil
+	return d.done(), d.events
 }
 
 // targets are the records that an order names.
@@ -108,7 +128,7 @@ func (d *draft) withdraw(i int, o Order) {
 	if at.IsZero() {
 		at = d.now.Life
 	}
-	if o.Kid != "" && k.alias(o.Kid) < 0 {
+	if o.Kid != "" && k.alias(o.Kid) < 0 && len(k.Aliases) < MaxKids {
 		c := d.change(i)
 		c.Aliases = append(c.Aliases, Alias{Kid: o.Kid})
 		d.enter(i)
@@ -126,21 +146,25 @@ func (d *draft) withdraw(i int, o Order) {
 		if k.Seen() {
 			until = at.Add(o.Grace)
 		}
-		if k.Final && !at.Before(k.RetiredAt) && !until.Before(k.OrderedUntil) {
+		ordered := o.At
+		if ordered.IsZero() {
+			ordered = later(d.now.Wall, d.now.Life) // a clock that stepped back must not make it an earlier order
+		}
+		drift := time.Duration(0) // at is a time of the wall clock, unless it is now
+		if o.At.IsZero() {
+			drift = max(0, d.now.drift())
+		}
+		if k.Final && !at.Before(k.RetiredAt) && !until.Before(k.OrderedUntil) && k.Drift <= drift {
+			if o.Again && k.retiredWall().Before(ordered) {
+				d.change(i).OrderedWall = ordered
+			}
 			return
 		}
 		c := d.change(i)
 		c.Final, c.Reinstated, c.Reason, c.Actor = true, false, o.Reason, o.Actor
 		c.RetiredAt, c.OrderedUntil = earlier(k.RetiredAt, at), earlier(k.OrderedUntil, until)
-		c.OrderedWall = later(k.OrderedWall, o.At)
-		if o.At.IsZero() {
-			c.OrderedWall = later(k.OrderedWall, d.now.Wall)
-		}
+		c.OrderedWall = later(k.OrderedWall, ordered)
 		c.GraceUntil = earlier(k.GraceUntil, until)
-		drift := time.Duration(0) // at is a time of the wall clock, unless it is now
-		if o.At.IsZero() {
-			drift = max(0, d.now.drift())
-		}
 		if !k.GraceUntil.IsZero() {
 			drift = min(drift, k.Drift)
 		}
@@ -154,13 +178,17 @@ func (d *draft) reinstate(o Order, targets []int) error {
 	if len(targets) == 0 {
 		return ErrUnknownKey
 	}
+	if slices.ContainsFunc(targets, func(i int) bool { return !d.keys[i].RevokedAt.IsZero() }) {
+		return ErrRevoked
+	}
+	if d.now.Wall.Before(o.At) {
+		return nil // it would undo whatever is retired until then
+	}
 	d.returned = cloned(d.returned)
 	gone := map[int]bool{}
 	for _, i := range targets {
 		k := d.keys[i]
 		switch {
-		case !k.RevokedAt.IsZero():
-			return ErrRevoked
 		case !k.Final || !o.At.IsZero() && !k.retiredWall().Before(o.At):
 			continue
 		case !k.Seen():

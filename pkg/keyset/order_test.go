@@ -519,3 +519,26 @@ func TestConfigurationReadAgainDoesNotRetireAndReinstateInTurn(t *testing.T) {
 		s.want("A active").happened()
 	}
 }
+
+// The material of a kid that was revoked unseen is refused under all its names,
+// whichever was known first.
+func TestRevokedUnseenKidOfKnownMaterial(t *testing.T) {
+	begin(t, usual).publish("B=m", "C").at(5).revoke("A").at(10).publish("B=m", "A=m", "C").
+		want("A revoked, B revoked, C active")
+}
+
+// A configuration is one step: its reinstatements come last, what cannot be done
+// stops nothing, and thousands of lines are cheap.
+func TestOrdersOfAConfiguration(t *testing.T) {
+	s := begin(t, usual).publish("A", "B", "C").at(5)
+	orders := []Order{
+		{Action: Reinstate, Kid: "B", At: minute(4)}, {Action: Reinstate, Kid: "nobody", At: minute(4)},
+		{Action: Retire, Kid: "A"}, {Action: Retire, Kid: "B", At: minute(3)}, {Action: Revoke, Kid: "C"}, {Action: Reinstate, Kid: "C", At: minute(4)},
+	}
+	set, events := s.set.ApplyAll(orders, s.now)
+	s.set, s.events = set, events
+	s.want("A retired, B active, C revoked")
+	if again, events := set.ApplyAll(orders, s.now); again != set || events != nil {
+		t.Errorf("applied again: %v", events)
+	}
+}

@@ -18,6 +18,10 @@ type Params struct {
 // replacements; an issuer that needs more is broken or hostile.
 const MaxRecords = 10_000
 
+// MaxKids bounds the names of one key, all that it ever had: each event of its life
+// repeats them. Keys have one name, rarely two.
+const MaxKids = 100
+
 // withdrawal is what a withdrawal at t means for something last listed at seen:
 // from when it counts without a confirmation, and when its grace ends.
 //

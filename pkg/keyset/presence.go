@@ -12,6 +12,7 @@ func (o *observation) meet(i int, l Listed) {
 	if first {
 		k.Thumbprint, k.Modulus, k.Public, k.JWK = l.Thumbprint, l.Modulus, l.Public, l.JWK
 		k.FirstSeen = o.at
+		k.Alg, k.NotBefore, k.Expires = l.Alg, l.NotBefore, l.Expires
 		o.shareRevocation(append(o.akin("", l.Modulus), i))
 	}
 	k.LastSeen = o.at

@@ -16,3 +16,33 @@ func Restore(observed Instant, records []*Key) *Set {
 	s.reindex()
 	return s
 }
+
+// Doubt is the set when nobody can tell how much time has passed since it was
+// kept, because the wall clock stands before the last time on record: the longest
+// time may have. It is stale until the next observation, and what waited for a
+// deadline is over.
+func (s *Set) Doubt(now Instant) *Set {
+	d := s.edit(now)
+	d.doubtful = true
+	end := func(v *Departure) {
+		v.GraceFrom, v.GraceUntil = earlier(v.GraceFrom, now.Life), earlier(v.GraceUntil, now.Life)
+	}
+	for i, k := range d.keys {
+		c := d.change(i)
+		if k.Final {
+			c.RetiredAt = earlier(k.RetiredAt, now.Life)
+		}
+		if !k.OrderedUntil.IsZero() {
+			c.OrderedUntil = earlier(k.OrderedUntil, now.Life)
+		}
+		if !k.LeftAt.IsZero() || !k.GraceUntil.IsZero() {
+			end(&c.Departure)
+		}
+		for j, a := range k.Aliases {
+			if !a.LeftAt.IsZero() {
+				end(&c.Aliases[j].Departure)
+			}
+		}
+	}
+	return d.done()
+}

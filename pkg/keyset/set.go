@@ -13,6 +13,7 @@ type Set struct {
 	keys     []*Key
 	observed Instant   // of the newest observation; zero: none yet
 	failing  bool      // the last fetch failed
+	doubtful bool      // how old the newest observation is, nobody can tell
 	skipped  []Skipped // of the newest observation
 
 	// Indexes into keys. Snapshots share them until a record or a name is added.
@@ -47,7 +48,7 @@ func (s *Set) Observed() Instant { return s.observed }
 // Stale tells whether the newest observation is too old to decide by, on either
 // clock: a suspended machine stops one of them, a step moves the other.
 func (s *Set) Stale(now Instant) bool {
-	return s.params.MaxStale > 0 && !s.observed.IsZero() && now.age(s.observed) > s.params.MaxStale
+	return s.params.MaxStale > 0 && !s.observed.IsZero() && (s.doubtful || now.age(s.observed) > s.params.MaxStale)
 }
 
 // Failing tells whether the last attempt to fetch the keys failed.

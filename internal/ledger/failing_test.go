@@ -367,3 +367,25 @@ func TestUseBeforeAnOrderOutlastsACrash(t *testing.T) {
 		}
 	})
 }
+
+// A file that was moved away takes lines all the same, and no start will find them.
+func TestFileThatIsNotInItsPlaceKeepsNothing(t *testing.T) {
+	inLedger(t, func(t *testing.T, d *disk, l *Ledger, _ *text) {
+		p := d.process()
+		if err := p.Rename(dir+"/"+fileName, dir+"/elsewhere"); err != nil {
+			t.Fatal(err)
+		}
+		set, c := order(keyset.New(keyset.Params{}), "A")
+		if err := l.Record(c)(context.Background()); err == nil {
+			t.Error("durable, and nobody finds it")
+		}
+		if err := p.Rename(dir+"/elsewhere", dir+"/"+fileName); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(retryMost)
+		_, c = order(set, "B")
+		if err := l.Record(c)(context.Background()); err != nil {
+			t.Error("back in its place:", err)
+		}
+	})
+}

@@ -100,6 +100,7 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 		}
 		return nil, fmt.Errorf("ledger: %w", err)
 	}
+	o.sign()
 	l := &Ledger{
 		cfg: cfg, log: cfg.Log, lock: o.lock, restored: o.restored(w), last: o.last, findings: o.findings,
 		wake: make(chan struct{}, 1), closing: make(chan struct{}), ended: make(chan struct{}), w: w,

@@ -49,11 +49,17 @@ func (o *opening) acquire() error {
 		return err
 	}
 	o.lock = f
-	// For people; the lock holds without it, on a full disk for instance.
-	if f.Truncate(0) == nil {
-		fmt.Fprintf(f, "%d %s\n", os.Getpid(), o.Guard)
+	info, err := f.Stat()
+	o.known = err == nil && info.Size() > 0
+	return err
+}
+
+// sign writes into the lock who has it, for people, and that there is a ledger. The
+// lock holds without it, on a full disk for instance.
+func (o *opening) sign() {
+	if o.lock.Truncate(0) == nil {
+		fmt.Fprintf(o.lock, "%d %s\n", os.Getpid(), o.Guard)
 	}
-	return nil
 }
 
 // holder tells who has the lock, as far as the file says.

@@ -21,6 +21,7 @@ type opening struct {
 	findings []string
 	last     time.Time
 	torn     int64 // bytes that were cut off
+	known    bool  // a guard has had a ledger here
 }
 
 func (o *opening) path(name string) string { return filepath.Join(o.Dir, name) }
@@ -118,6 +119,9 @@ func (o *opening) discard(names []string) error {
 func (o *opening) missing(names []string) (*reading, error) {
 	seqs, damaged := archives(names)
 	if len(seqs)+len(damaged) == 0 {
+		if o.known {
+			return nil, &DamageError{File: o.path(fileName), What: "it is missing, and a guard has written one here"}
+		}
 		return nil, o.discard(names)
 	}
 	if slices.Contains(names, newName) {

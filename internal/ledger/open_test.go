@@ -462,3 +462,30 @@ func TestCrashAmidAcceptedLoss(t *testing.T) {
 		}
 	}
 }
+
+// A ledger that is gone is not a new one: it held what was put out of service.
+func TestLedgerThatIsGoneIsDamage(t *testing.T) {
+	d := newDisk()
+	if err := d.open(t).Release(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.process().Remove(dir + "/" + fileName); err != nil {
+		t.Fatal(err)
+	}
+	damage := new(DamageError)
+	if _, err := Open(context.Background(), d.config()); !errors.As(err, &damage) || !strings.Contains(err.Error(), "missing") || !strings.Contains(err.Error(), "--accept-state-loss") {
+		t.Fatal(err)
+	}
+	cfg := d.config()
+	cfg.AcceptLoss = true
+	l, err := Open(context.Background(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Release(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.open(t).Release(context.Background()); err != nil { // and from then on there is one
+		t.Error(err)
+	}
+}

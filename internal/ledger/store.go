@@ -64,10 +64,30 @@ func (s *store) append(text []byte) (known bool, err error) {
 		err = s.file.Sync()
 	}
 	if err == nil {
+		err = s.inPlace(s.size + int64(len(text)))
+	}
+	if err == nil {
 		return true, nil
 	}
 	s.dirty = true
 	return s.repair() == nil, err
+}
+
+// inPlace tells whether what was written is where the next start looks for it: a
+// file that was removed or replaced takes lines all the same.
+func (s *store) inPlace(size int64) error {
+	info, err := s.files.Stat(s.path(fileName))
+	if err != nil {
+		return err
+	}
+	if info.Size() != size {
+		return s.foreign(info.Size(), size)
+	}
+	return nil
+}
+
+func (s *store) foreign(found, want int64) error {
+	return fmt.Errorf("%s has %d bytes, and should have %d: somebody else has changed or replaced it; restore it, then restart the guard", s.path(fileName), found, want)
 }
 
 // repair cuts the file back to what is durable. It opens it anew: after a failed
@@ -90,7 +110,7 @@ func (s *store) repair() error {
 		return err
 	}
 	if info.Size() < s.size {
-		return fmt.Errorf("%s has %d bytes, and %d were written: somebody else has changed it; restore it, then restart the guard", s.path(fileName), info.Size(), s.size)
+		return s.foreign(info.Size(), s.size)
 	}
 	if err := f.Truncate(s.size); err != nil {
 		return err

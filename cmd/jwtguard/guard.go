@@ -30,6 +30,7 @@ type guard struct {
 	readiness *admin.Readiness
 	ledger    *ledger.Ledger // nil: memory only
 	released  atomic.Bool    // the ledger was given back
+	refusals  refusalNotes
 
 	current atomic.Pointer[inForce]
 
@@ -47,7 +48,7 @@ type inForce struct {
 // newGuard makes a guard of the configuration that was loaded from file, and of
 // what the ledger remembers; l is nil without one. It starts nothing.
 func newGuard(file *configFile, c *config.Config, l *ledger.Ledger, log *slog.Logger) (*guard, error) {
-	g := &guard{log: log, file: file, started: c, ledger: l}
+	g := &guard{refusals: newRefusalNotes(), log: log, file: file, started: c, ledger: l}
 	var err error
 	if g.events, err = g.newTelemetry(); err != nil {
 		return nil, err

@@ -101,15 +101,21 @@ func configLine(key admin.Key, now time.Time) (string, bool) {
 func term(key admin.Key, now time.Time) (at, until time.Time) {
 	switch {
 	case key.RetiredAt != nil: // retired or revoked
-		return *key.RetiredAt, *key.RetiredAt
+		at, until = *key.RetiredAt, *key.RetiredAt
 	case key.RetiresAt == nil:
 		return at, until
 	case key.State != "grace": // an order for a time to come
 		return *key.RetiresAt, *key.RetiresAt
 	case key.Since != nil:
-		return *key.Since, *key.RetiresAt
+		at, until = *key.Since, *key.RetiresAt
+	default:
+		at, until = now.Truncate(time.Second), *key.RetiresAt
 	}
-	return now.Truncate(time.Second), *key.RetiresAt
+	if now.Before(at) { // by a clock that is ahead: other guards must not wait for that time
+		until = until.Add(now.Sub(at))
+		at = now
+	}
+	return at, until
 }
 
 // yamlQuote writes a text as a double-quoted scalar (YAML 1.2, section 7.3.1), or

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/jwtguard/jwtguard/internal/admin"
 	"github.com/jwtguard/jwtguard/internal/config"
 )
 
@@ -125,4 +126,20 @@ func TestKeysListAsConfigurationTellsWhatIsLeftOut(t *testing.T) {
         - {kid: "k", at: 1999-12-31T20:00:00Z, grace: 0s}
 `, "jwtguard keys list: the kid \"a\\ab\" of corp cannot stand in a configuration, and its thumbprint is not known: it is left out\n")
 	})
+}
+
+// A guard whose lifecycle time is ahead tells times that lie ahead, too: in other
+// guards the lines count from now.
+func TestLinesOfAGuardWhoseClockIsAheadCountFromNow(t *testing.T) {
+	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+	day, grace := now.Add(24*time.Hour), now.Add(24*time.Hour+30*time.Minute)
+	for want, key := range map[string]admin.Key{
+		`{kid: "a", at: 2026-11-01T12:00:00Z, grace: 0s}`:  {Kid: "a", State: "retired", Final: true, RetiredAt: &day},
+		`{kid: "a", at: 2026-11-01T12:00:00Z, grace: 30m}`: {Kid: "a", State: "grace", Final: true, Since: &day, RetiresAt: &grace},
+		`{kid: "a", at: 2026-11-02T12:00:00Z, grace: 0s}`:  {Kid: "a", State: "active", Final: true, RetiresAt: &day},
+	} {
+		if got, _ := configLine(key, now); got != want {
+			t.Errorf("%+v: %s, want %s", key, got, want)
+		}
+	}
 }

@@ -6,6 +6,10 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/jwtguard/jwtguard/internal/admin"
 	"github.com/jwtguard/jwtguard/pkg/keyset"
@@ -23,18 +27,47 @@ func (g *guard) newAPI() (*admin.API, error) {
 
 // refused puts a refused attempt on record.
 func (g *guard) refused(r admin.Refusal) {
+	g.log.Warn("admin_refused", slog.String("from", r.From), slog.String("method", r.Method), slog.String("path", r.Path),
+		slog.Int("status", r.Status), slog.String("reason", string(r.Reason)), slog.String("detail", r.Detail), slog.Int("omitted", r.Omitted))
+	if g.ledger == nil {
+		return
+	}
+	g.refusals.Lock()
+	defer g.refusals.Unlock()
+	g.refusals.omitted += r.Omitted
+	if !g.refusals.noted.Allow() {
+		g.refusals.omitted++
+		return
+	}
 	attrs := map[string]string{
 		"from": r.From, "method": r.Method, "path": r.Path,
 		"status": strconv.Itoa(r.Status), "reason": string(r.Reason), "detail": r.Detail,
 	}
-	if r.Omitted > 0 {
-		attrs["omitted"] = strconv.Itoa(r.Omitted)
+	if g.refusals.omitted > 0 {
+		attrs["omitted"] = strconv.Itoa(g.refusals.omitted)
+		g.refusals.omitted = 0
 	}
-	g.log.Warn("admin_refused", slog.String("from", r.From), slog.String("method", r.Method), slog.String("path", r.Path),
-		slog.Int("status", r.Status), slog.String("reason", string(r.Reason)), slog.String("detail", r.Detail), slog.Int("omitted", r.Omitted))
-	if g.ledger != nil {
-		g.ledger.Note("admin_refused", attrs)
-	}
+	g.ledger.Note("admin_refused", attrs)
+}
+
+const (
+	// notedEvery bounds what refused attempts add to the ledger, which is kept for
+	// ever: 4 MB a day at most. The log has more of them.
+	notedEvery = 10 * time.Second
+	// notedAtOnce is how many may come at once: a person with a wrong token, or a
+	// script that goes through all keys.
+	notedAtOnce = 30
+)
+
+// refusalNotes are the refused attempts that go into the ledger.
+type refusalNotes struct {
+	sync.Mutex
+	noted   *rate.Limiter
+	omitted int // since the last one
+}
+
+func newRefusalNotes() refusalNotes {
+	return refusalNotes{noted: rate.NewLimiter(rate.Every(notedEvery), notedAtOnce)}
 }
 
 // pinned finds the line of the configuration that retires a key, unless a later

@@ -30,9 +30,13 @@ func (g *guard) reload(why string) {
 	for _, f := range next.config.Lint() {
 		logFinding(g.log, f)
 	}
+	then := "this guard refuses the key as long as it runs, and a restarted one trusts it again"
+	if g.ledger != nil {
+		then = "this guard goes on refusing the key, which stands in its ledger; one without trusts it"
+	}
 	for _, o := range lifted(old, next.config) {
 		g.log.Warn("order_lifted", "issuer", o.issuer, "action", string(o.Action), "kid", o.Kid, "thumbprint", o.Thumbprint,
-			"message", "the line is gone: this guard refuses the key as long as it runs, and a restarted one trusts it again")
+			"message", "the line is gone: "+then)
 	}
 	for _, setting := range fixedSettings(g.started, next.config) {
 		g.log.Warn("config_needs_restart", "setting", setting, "message", "this change takes effect at the next start")

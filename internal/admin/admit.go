@@ -95,6 +95,10 @@ func (c *change) objection(impact keyset.Impact, now keyset.Instant) *problem {
 		p.Title, p.reason = "Last usable key", LastKey
 		why = append(why, fmt.Sprintf("it is the last usable key of %s: without it, no token is accepted until the issuer lists another one", c.issuer))
 	}
+	for _, name := range c.leftWithout(impact, now) {
+		p.Title, p.reason = "Last usable key", LastKey
+		why = append(why, fmt.Sprintf("it is the last usable key of %s, too, and a revoked key is refused under every issuer", name))
+	}
 	if k := impact.InUse; k != nil {
 		p.LastUsed, p.UsedUntil = present(k.LastUsed()), present(impact.UsedUntil)
 		why = append(why, c.use(impact, now))
@@ -104,6 +108,24 @@ func (c *change) objection(impact keyset.Impact, now keyset.Instant) *problem {
 	}
 	p.Detail = strings.Join(why, "; ") + "; force does it all the same"
 	return p
+}
+
+// leftWithout names the other issuers that a revocation would leave without a
+// usable key: trust never crosses issuers, distrust does.
+func (c *change) leftWithout(impact keyset.Impact, now keyset.Instant) (names []string) {
+	if c.Action != keyset.Revoke {
+		return nil
+	}
+	for _, other := range c.others {
+		set := other.Set
+		for _, k := range impact.Keys {
+			set, _ = set.Distrust(k.Thumbprint, k.Modulus, "", now)
+		}
+		if other.Set.Usable(now) && !set.Usable(now) {
+			names = append(names, other.Issuer)
+		}
+	}
+	return names
 }
 
 // use says of which tokens a retirement would cut off the rest of their lives, and

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/jwtguard/jwtguard/pkg/keyset"
@@ -29,6 +30,7 @@ type change struct {
 	skew   time.Duration // by how much tokens of it are accepted after their exp
 	force  bool
 	unseen bool
+	others []IssuerKeys // whose keys distrust may reach
 	pinned func(issuer string, k *keyset.Key) (where string, ok bool)
 }
 
@@ -82,7 +84,10 @@ func (a *API) read(w http.ResponseWriter, r *http.Request, action keyset.Action,
 	if p != nil {
 		return nil, p
 	}
-	o := keyset.Order{Action: action, Kid: r.PathValue("kid"), Thumbprint: b.Thumbprint, Reason: b.Reason, Actor: actor}
+	o := keyset.Order{
+		Action: action, Kid: r.PathValue("kid"), Thumbprint: b.Thumbprint, Reason: b.Reason, Actor: actor,
+		Again: action == keyset.Retire,
+	}
 	if p := check(&o); p != nil {
 		return nil, p
 	}
@@ -94,7 +99,9 @@ func (a *API) read(w http.ResponseWriter, r *http.Request, action keyset.Action,
 	case b.Grace != nil:
 		return nil, badRequest("grace is for retire alone: %s takes effect at once", action)
 	}
-	return &change{Order: o, issuer: i.Issuer, skew: i.Skew, force: b.Force, unseen: b.Unseen, pinned: a.cfg.Pinned}, nil
+	all, _ := a.cfg.Guard.KeySets()
+	others := slices.DeleteFunc(slices.Clone(all), func(other IssuerKeys) bool { return other.Issuer == i.Issuer })
+	return &change{Order: o, issuer: i.Issuer, skew: i.Skew, force: b.Force, unseen: b.Unseen, others: others, pinned: a.cfg.Pinned}, nil
 }
 
 func busy() *problem {

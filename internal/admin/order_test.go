@@ -28,7 +28,7 @@ func TestRetireRevokeReinstate(t *testing.T) {
 	if len(a.Keys) != 1 || a.Keys[0].State != "grace" || !a.Keys[0].Final || a.Keys[0].Reason != "rotation 7" || a.Keys[0].Actor != "uid:1000" {
 		t.Errorf("%+v", a.Keys)
 	}
-	want := keyset.Order{Action: keyset.Retire, Kid: "old", Grace: time.Hour, Reason: "rotation 7", Actor: "uid:1000"}
+	want := keyset.Order{Action: keyset.Retire, Again: true, Kid: "old", Grace: time.Hour, Reason: "rotation 7", Actor: "uid:1000"}
 	if diff := cmp.Diff([]keyset.Order{want}, w.orders); diff != "" {
 		t.Error(diff)
 	}

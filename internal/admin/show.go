@@ -1,23 +1,37 @@
 package admin
 
 import (
+	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 
 	"github.com/jwtguard/jwtguard/pkg/keyset"
 )
 
-// list shows all keys of all issuers.
+// list shows all keys of all issuers. They are written as they are
+// made: there may be ten thousand an issuer, and a reader that takes its time must
+// not hold the text of all of them in memory.
 func (a *API) list(w http.ResponseWriter, _ *http.Request) *problem {
 	sets, now := a.cfg.Guard.KeySets()
-	keys := []Key{}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusOK)
+	separator := ""
+	_, _ = io.WriteString(w, "{\n  \"keys\": [")
 	for _, i := range sets {
 		for _, k := range i.Set.Keys() {
-			keys = append(keys, newKey(i.Issuer, k.Kid(), k, k, now))
+			row, err := json.MarshalIndent(newKey(i.Issuer, k.Kid(), k, k, now), "    ", "  ")
+			if err == nil {
+				_, err = fmt.Fprintf(w, "%s\n    %s", separator, row)
+			}
+			if err != nil {
+				return nil // whoever asked is gone
+			}
+			separator = ","
 		}
 	}
-	writeJSON(w, http.StatusOK, map[string]any{"keys": keys})
+	_, _ = io.WriteString(w, "\n  ]\n}\n")
 	return nil
 }
 

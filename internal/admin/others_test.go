@@ -1,0 +1,68 @@
+package admin
+
+import (
+	"fmt"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jwtguard/jwtguard/pkg/keyset"
+)
+
+// Distrust crosses issuers, and so a revocation can take the last key of another
+// one: that needs force, and the answer names it.
+func TestRevocationThatLeavesAnotherIssuerWithoutAKey(t *testing.T) {
+	corp := observe(t, keyset.New(keyset.Params{}), at(-time.Hour), keyOf("shared").JWK(), keyOf("own").JWK())
+	pay := observe(t, keyset.New(keyset.Params{}), at(-time.Hour), keyOf("shared").Renamed("theirs").JWK())
+	rich := observe(t, keyset.New(keyset.Params{}), at(-time.Hour), keyOf("shared").JWK(), keyOf("spare").JWK())
+	w := newWorld(t, IssuerKeys{Issuer: "corp", Set: corp}, IssuerKeys{Issuer: "pay", Set: pay}, IssuerKeys{Issuer: "rich", Set: rich})
+	send := func(action, body string) *httptest.ResponseRecorder {
+		r := httptest.NewRecorder()
+		w.api.ServeHTTP(r, request("POST", "/api/v1/keys/corp/shared/"+action, body))
+		return r
+	}
+	if r := send("revoke", `{"reason": "leak"}`); r.Code != 409 || !strings.Contains(r.Body.String(), "last usable key of pay, too") || strings.Contains(r.Body.String(), "rich") {
+		t.Errorf("%d %s", r.Code, r.Body)
+	}
+	if len(w.orders) != 0 {
+		t.Errorf("%+v", w.orders)
+	}
+	if r := send("revoke", `{"reason": "leak", "force": true}`); r.Code != 200 || len(w.orders) != 1 || !w.orders[0].Forced {
+		t.Errorf("%d %s", r.Code, r.Body)
+	}
+	// A retirement concerns the issuer alone.
+	w = newWorld(t, IssuerKeys{Issuer: "corp", Set: corp}, IssuerKeys{Issuer: "pay", Set: pay})
+	if r := send("retire", `{"reason": "planned"}`); r.Code != 200 {
+		t.Errorf("%d %s", r.Code, r.Body)
+	}
+}
+
+// slow is a reader that has taken so many bytes and then no more.
+type slow struct {
+	*httptest.ResponseRecorder
+	room, largest int
+}
+
+func (s *slow) Write(b []byte) (int, error) {
+	s.largest = max(s.largest, len(b))
+	if s.room -= len(b); s.room < 0 {
+		return 0, fmt.Errorf("gone")
+	}
+	return s.ResponseRecorder.Write(b)
+}
+
+// The list is not made in memory: there may be ten thousand keys an issuer, and
+// dozens of readers that take their time.
+func TestListIsWrittenRowByRow(t *testing.T) {
+	set := keyset.New(keyset.Params{})
+	for i := range 1000 {
+		set = apply(t, set, at(0), keyset.Order{Action: keyset.Retire, Kid: fmt.Sprint("k", i), Reason: "old"})
+	}
+	w := newWorld(t, IssuerKeys{Issuer: "corp", Set: set})
+	s := &slow{ResponseRecorder: httptest.NewRecorder(), room: 10_000}
+	w.api.ServeHTTP(s, request("GET", "/api/v1/keys", ""))
+	if n := s.Body.Len(); n > 10_000 || n < 5_000 || s.largest > 1000 {
+		t.Errorf("%d bytes, %d at once", n, s.largest)
+	}
+}

@@ -46,7 +46,7 @@ func TestASecondGuardDoesNotGetTheStateDirectory(t *testing.T) {
 	if code := second.ExitCode(); code != 1 {
 		t.Errorf("exit code %d, want 1", code)
 	}
-	for _, want := range []string{"state_dir", `in use by guard "e2e", pid "` + fmt.Sprint(w.guard.PID()) + `"`, "stop that guard, or give this one a state_dir of its own"} {
+	for _, want := range []string{"state_dir", `in use by guard "e2e", pid ` + fmt.Sprint(w.guard.PID()) + `:`, "stop that guard, or give this one a state_dir of its own"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("it does not say %s: %s", want, said)
 		}

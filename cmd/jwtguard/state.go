@@ -45,7 +45,7 @@ func openLedger(ctx context.Context, c *config.Config, acceptLoss bool, log *slo
 		ReadKey: jose.ReadMaterial, AcceptLoss: acceptLoss, Wait: lockWithin, Log: log,
 	})
 	if err != nil {
-		return nil, stateError{fmt.Errorf("%s: state_dir: %w", c.File, err)}
+		return nil, stateError{fmt.Errorf("%s: %w", c.File, err)}
 	}
 	for _, f := range l.Findings() {
 		log.Warn("ledger_finding", "detail", f)

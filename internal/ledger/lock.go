@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -65,9 +66,10 @@ func (o *opening) sign() {
 // holder tells who has the lock, as far as the file says.
 func holder(f File) string {
 	text, _ := io.ReadAll(io.LimitReader(f, maxHolder))
-	pid, guard, ok := strings.Cut(strings.TrimSpace(string(text)), " ")
-	if !ok {
+	first, guard, _ := strings.Cut(strings.TrimSpace(string(text)), " ")
+	pid, err := strconv.Atoi(first)
+	if err != nil {
 		return "another process"
 	}
-	return fmt.Sprintf("guard %q, pid %.20q", guard, pid)
+	return fmt.Sprintf("guard %q, pid %d", guard, pid)
 }

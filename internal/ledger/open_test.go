@@ -56,7 +56,7 @@ func TestOneGuardPerDirectory(t *testing.T) {
 		cfg.Guard, cfg.Wait = "edge-2", 15*time.Second
 		began := time.Now()
 		_, err := Open(ctx, cfg)
-		if want := fmt.Sprintf(`ledger: state_dir /state: in use by guard "edge-1", pid "%d": stop that guard, or give this one a state_dir of its own`, os.Getpid()); err == nil || err.Error() != want {
+		if want := fmt.Sprintf(`ledger: state_dir /state: in use by guard "edge-1", pid %d: stop that guard, or give this one a state_dir of its own`, os.Getpid()); err == nil || err.Error() != want {
 			t.Errorf("%v, want %s", err, want)
 		}
 		if time.Since(began) != cfg.Wait {

@@ -36,7 +36,7 @@ var advice = map[verify.Reason]string{
 
 const (
 	// adviceUndecided is for a key that only the running guard still has.
-	adviceUndecided = "Look into Envoy's access log or the guard's (request_denied) for the reason that the running guard gives: it judges this token by a key that cannot be fetched here. It loses that key when it is restarted."
+	adviceUndecided = "Look into Envoy's access log or the guard's (request_denied) for the reason that the running guard gives: it judges this token by a key that cannot be fetched here. Without a state_dir it loses that key when it is restarted."
 	// adviceTooNew is for a token that passes by keys newer than the guard's.
 	adviceTooNew = "The running guard has not fetched this key yet. It does when it meets the first such token, once in jwks.unknown_kid_cooldown, and at jwks.interval; until then requests get kid_unknown. If the file was changed, look for config_reload_failed in the guard's log."
 )

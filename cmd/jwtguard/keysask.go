@@ -26,6 +26,7 @@ type problem struct {
 	Status       int        `json:"status"`
 	Detail       string     `json:"detail"`
 	ForceWouldDo bool       `json:"force_would_do"`
+	GraceWouldDo string     `json:"grace_would_do"`
 	LastUsed     *time.Time `json:"last_used"`
 	UsedUntil    *time.Time `json:"used_until"`
 	Thumbprints  []string   `json:"thumbprints"`
@@ -131,6 +132,8 @@ func (k *keysRun) refuse(a adminAnswer, p *problem) {
 // remedy is what helps on this command line.
 func (k *keysRun) remedy(p *problem) string {
 	switch {
+	case p.GraceWouldDo != "":
+		return "add --grace " + p.GraceWouldDo + ", so that they pass, or --force to cut them off"
 	case p.ForceWouldDo:
 		return "add --force to do it all the same"
 	case p.Status == http.StatusNotFound && p.Issuers == nil && k.command.order && !k.unseen && k.command.name != "reinstate":

@@ -162,3 +162,11 @@ func TestKeysRefresh(t *testing.T) {
 		})
 	}
 }
+
+// A grace that lets the tokens pass comes before force, which cuts them off.
+func TestKeysOfferTheGraceBeforeForce(t *testing.T) {
+	want := "add --grace 1h1m, so that they pass, or --force to cut them off"
+	if got := new(keysRun).remedy(&problem{Status: 409, ForceWouldDo: true, GraceWouldDo: "1h1m"}); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}

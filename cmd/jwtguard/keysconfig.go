@@ -24,7 +24,8 @@ func (k *keysRun) printConfig(keys []admin.Key) int {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Keys that are out of service at the guard at %s, on %s.\n",
 		oneLine(k.guard.address), now.UTC().Format(time.RFC3339))
-	b.WriteString("# Under keys: of each issuer, put these in place of the lists that stand there.\n")
+	b.WriteString("# Under keys: of each issuer, put these in place of the lists that stand there.\n" +
+		"# A guard without a state_dir gives a grace only while it runs: one that starts refuses the key at once.\n")
 	if len(keys) == 0 {
 		b.WriteString("# There are none.\n")
 	}

@@ -100,6 +100,7 @@ func TestKeysListAsConfiguration(t *testing.T) {
 	withGuard(t, "unix", listAnswers(everyState, "corp", "b"), func(g *fakeGuard) {
 		g.keys("list", "-o", "config", "corp", "--retired").is(t, 0, `# Keys that are out of service at the guard at ADMIN, on 2000-01-01T00:00:00Z.
 # Under keys: of each issuer, put these in place of the lists that stand there.
+# A guard without a state_dir gives a grace only while it runs: one that starts refuses the key at once.
 
 # issuer corp
       retired:
@@ -118,6 +119,7 @@ func TestKeysListAsConfigurationTellsWhatIsLeftOut(t *testing.T) {
 {"issuer":"corp\nrevoked: []","kid":"k","state":"retired","retired_at":"1999-12-31T20:00:00Z","final":true}]}`), func(g *fakeGuard) {
 		g.keys("list", "--retired", "-o", "config").is(t, 1, `# Keys that are out of service at the guard at ADMIN, on 2000-01-01T00:00:00Z.
 # Under keys: of each issuer, put these in place of the lists that stand there.
+# A guard without a state_dir gives a grace only while it runs: one that starts refuses the key at once.
 
 # issuer corp
 

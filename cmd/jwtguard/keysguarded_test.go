@@ -32,7 +32,7 @@ func TestKeysOfARunningGuard(t *testing.T) {
 
 	e.gets(w.tokenOf(strange, nil), "ok")
 	w.keys("retire", "corp", "../a b/%2F", "--grace", "0s", "--reason", "rotated").says(t, 1,
-		"refused: in use ", "  tokens in use until ", "add --force")
+		"refused: in use ", "  tokens in use until ", "or --force to cut them off")
 	e.gets(w.tokenOf(strange, nil), "ok")
 	w.keys("retire", "corp", "-", "--thumbprint", strange.Thumbprint(), "--grace", "0s", "--reason", "rotated", "--force").says(t, 0,
 		"retired: in force and durable\n")

@@ -71,6 +71,7 @@ corp    2025-01  retired  31d ago   for ever                   -          -     
 		g.keys("list", "--retired").is(t, 0, "no keys are out of service\n", "")
 		g.keys("list", "--retired", "-o", "config").is(t, 0, `# Keys that are out of service at the guard at ADMIN, on 2000-01-01T00:00:00Z.
 # Under keys: of each issuer, put these in place of the lists that stand there.
+# A guard without a state_dir gives a grace only while it runs: one that starts refuses the key at once.
 # There are none.
 `, "")
 	})

@@ -97,11 +97,14 @@ func (c *change) objection(impact keyset.Impact, now keyset.Instant) *problem {
 	}
 	for _, name := range c.leftWithout(impact, now) {
 		p.Title, p.reason = "Last usable key", LastKey
-		why = append(why, fmt.Sprintf("it is the last usable key of %s, too, and a revoked key is refused under every issuer", name))
+		why = append(why, fmt.Sprintf("it is the last usable key of %s, and a revoked key is refused under every issuer", name))
 	}
 	if k := impact.InUse; k != nil {
 		p.LastUsed, p.UsedUntil = present(k.LastUsed()), present(impact.UsedUntil)
-		why = append(why, c.use(impact, now))
+		use, enough := c.use(impact, now)
+		if why = append(why, use); len(why) == 1 {
+			p.GraceWouldDo = enough
+		}
 	}
 	if len(why) == 0 {
 		return nil
@@ -129,13 +132,14 @@ func (c *change) leftWithout(impact keyset.Impact, now keyset.Instant) (names []
 }
 
 // use says of which tokens a retirement would cut off the rest of their lives, and
-// what grace would not.
-func (c *change) use(impact keyset.Impact, now keyset.Instant) string {
-	s := fmt.Sprintf("in use %s ago; tokens until %s, %s after its grace ends",
+// what grace would not; enough is empty if none would.
+func (c *change) use(impact keyset.Impact, now keyset.Instant) (use, enough string) {
+	use = fmt.Sprintf("in use %s ago; tokens until %s, %s after its grace ends",
 		span(now.Life.Sub(impact.InUse.LastUsed())), clock(impact.UsedUntil, now.Wall), span(impact.UsedUntil.Sub(impact.CutOff)))
 	if impact.CutOff.Before(now.Wall.Add(c.Grace)) {
-		return s + ", which no order puts off: the key was withdrawn or retired before"
+		return use + ", which no order puts off: the key was withdrawn or retired before", ""
 	}
-	enough := (impact.UsedUntil.Sub(now.Wall) + time.Minute).Truncate(time.Minute)
-	return s + fmt.Sprintf("; a grace of %s covers them", strings.TrimSuffix(enough.String(), "0s"))
+	grace := (impact.UsedUntil.Sub(now.Wall) + time.Minute).Truncate(time.Minute)
+	enough = strings.TrimSuffix(grace.String(), "0s")
+	return use + fmt.Sprintf("; a grace of %s covers them", enough), enough
 }

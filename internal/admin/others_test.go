@@ -22,7 +22,7 @@ func TestRevocationThatLeavesAnotherIssuerWithoutAKey(t *testing.T) {
 		w.api.ServeHTTP(r, request("POST", "/api/v1/keys/corp/shared/"+action, body))
 		return r
 	}
-	if r := send("revoke", `{"reason": "leak"}`); r.Code != 409 || !strings.Contains(r.Body.String(), "last usable key of pay, too") || strings.Contains(r.Body.String(), "rich") {
+	if r := send("revoke", `{"reason": "leak"}`); r.Code != 409 || !strings.Contains(r.Body.String(), "last usable key of pay, and a revoked key is refused under every issuer") || strings.Contains(r.Body.String(), "rich") {
 		t.Errorf("%d %s", r.Code, r.Body)
 	}
 	if len(w.orders) != 0 {
@@ -64,5 +64,21 @@ func TestListIsWrittenRowByRow(t *testing.T) {
 	w.api.ServeHTTP(s, request("GET", "/api/v1/keys", ""))
 	if n := s.Body.Len(); n > 10_000 || n < 5_000 || s.largest > 1000 {
 		t.Errorf("%d bytes, %d at once", n, s.largest)
+	}
+}
+
+// What would let the tokens pass is told to machines, too; but not where that
+// would leave the issuer without a key all the same.
+func TestGraceThatWouldDo(t *testing.T) {
+	for kids, want := range map[string]string{"old new": `"grace_would_do": "32m"`, "old": ""} {
+		set := corp(t, strings.Fields(kids)...)
+		k, _ := set.Set.Lookup("old")
+		k.Allow(at(-time.Second).Life, at(30*time.Minute).Wall, at(-time.Minute).Wall)
+		w := newWorld(t, set)
+		r := httptest.NewRecorder()
+		w.api.ServeHTTP(r, request("POST", "/api/v1/keys/corp/old/retire", `{"reason": "r", "grace": "0s"}`))
+		if r.Code != 409 || strings.Contains(r.Body.String(), "grace_would_do") != (want != "") || !strings.Contains(r.Body.String(), want) {
+			t.Errorf("%s: %d %s", kids, r.Code, r.Body)
+		}
 	}
 }

@@ -12,6 +12,7 @@ type problem struct {
 	Status       int        `json:"status"`
 	Detail       string     `json:"detail"`
 	ForceWouldDo bool       `json:"force_would_do,omitempty"` // the same with force would be carried out
+	GraceWouldDo string     `json:"grace_would_do,omitempty"` // the same with this grace would be carried out
 	LastUsed     *time.Time `json:"last_used,omitempty"`      // of the key of which tokens would be cut off
 	UsedUntil    *time.Time `json:"used_until,omitempty"`     // when the last of them expires
 	Thumbprints  []string   `json:"thumbprints,omitempty"`    // of the keys that the kid names

@@ -17,7 +17,11 @@ func (e *DamageError) Error() string {
 	if e.File == "" {
 		return e.brief()
 	}
-	return fmt.Sprintf("%s: %s: restore the file, or start with --accept-state-loss, knowing that retirements recorded from there on may be forgotten on this guard", e.File, e.brief())
+	which := "recorded from there on"
+	if e.Line == 0 {
+		which = "of before"
+	}
+	return fmt.Sprintf("%s: %s: restore the file, or start with --accept-state-loss, knowing that retirements %s may be forgotten on this guard", e.File, e.brief(), which)
 }
 
 // brief is what is wrong, and at which line.

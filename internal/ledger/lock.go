@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"strconv"
 	"strings"
@@ -25,6 +26,7 @@ func (o *opening) acquire() error {
 	if err != nil {
 		return fmt.Errorf("state_dir %s: %w: it must be a directory that this user may write to", o.Dir, err)
 	}
+	who := ""
 	wait := time.NewTimer(o.Wait)
 	defer wait.Stop()
 	for {
@@ -36,14 +38,18 @@ func (o *opening) acquire() error {
 			f.Close()
 			return fmt.Errorf("lock %s: %w", o.path(lockName), err)
 		}
+		if who == "" {
+			who = holder(f)
+			o.Log.Info("ledger_waiting", slog.String("for", who), slog.Duration("at_most", o.Wait))
+		}
 		tick := time.NewTimer(lockTick)
 		select {
 		case <-tick.C:
 			continue
 		case <-wait.C:
-			err = fmt.Errorf("state_dir %s: in use by %s: stop that guard, or give this one a state_dir of its own", o.Dir, holder(f))
+			err = fmt.Errorf("state_dir %s: in use by %s: stop that guard, or give this one a state_dir of its own", o.Dir, who)
 		case <-o.ctx.Done():
-			err = fmt.Errorf("state_dir %s: in use by %s: %w", o.Dir, holder(f), o.ctx.Err())
+			err = fmt.Errorf("state_dir %s: in use by %s: %w", o.Dir, who, o.ctx.Err())
 		}
 		tick.Stop()
 		f.Close()

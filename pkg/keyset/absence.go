@@ -62,6 +62,9 @@ func (o *observation) leave(i int) bool {
 			c.bringForward(o.params, k.LastSeen)
 			c.Drift = min(next.Drift, k.Reverted.Drift)
 		}
+		if !k.Final {
+			c.Reason, c.Actor = "", "" // of a reinstatement: this is the issuer's doing
+		}
 		o.tell(i, Event{Type: EventLeft})
 	}
 	c.GraceUntil = earlier(c.GraceUntil, k.OrderedUntil)

@@ -140,7 +140,7 @@ func (d *draft) withdraw(i int, o Order) {
 	case o.Action == Revoke:
 		d.revoke(i, o.Reason, o.Actor)
 		c := d.change(i)
-		c.RetiredAt = earlier(c.RetiredAt, at)
+		c.RetiredAt, c.RevokedAt = earlier(c.RetiredAt, at), earlier(c.RevokedAt, at)
 	default:
 		until := at // a key that was never seen gets no grace: nobody knows since when it is out
 		if k.Seen() {

@@ -26,6 +26,7 @@ signing key through its life, and refuses tokens of retired keys.
   jwtguard check -c FILE            validate a configuration, print its trust windows
   jwtguard keys COMMAND             list, retire, revoke the keys of a running guard
   jwtguard explain -c FILE < TOKEN  say step by step why a token passes or not
+  jwtguard evidence COMMAND         prove what became of each key: export, verify
   jwtguard version                  version, commit, Go
 
 Each command has --help. Exit codes: 0 done; 1 it ran and the answer is no;
@@ -54,6 +55,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return runKeys(rest, stdout, stderr)
 	case "explain":
 		return runExplain(rest, stdin, stdout, stderr)
+	case "evidence":
+		return runEvidence(rest, stdout, stderr)
 	case "version", "--version":
 		return runVersion(rest, stdout, stderr)
 	case "help", "-h", "-help", "--help":

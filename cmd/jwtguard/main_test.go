@@ -21,6 +21,8 @@ func TestCommands(t *testing.T) {
 		{"help serve", 0, serveUsage, ""},
 		{"help check", 0, checkUsage, ""},
 		{"help explain", 0, explainUsage, ""},
+		{"help evidence", 0, evidenceUsage, ""},
+		{"help evidence export", 0, evidenceExportUsage, ""},
 		{"help version", 0, versionUsage, ""},
 		{"help help", 0, usage, ""},
 		{"help nonsense", 2, "", "jwtguard: there is no command \"nonsense\"\n\n" + usage},
@@ -42,6 +44,11 @@ func TestCommands(t *testing.T) {
 		{"serve -c /", 2, "", "/: cannot be read: it is a directory, not a file\n"},
 		{"check --help", 0, checkUsage, ""},
 		{"explain --help", 0, explainUsage, ""},
+		{"evidence", 2, "", evidenceUsage},
+		{"evidence nonsense", 2, "", "jwtguard evidence: there is no command \"nonsense\"\n\n" + evidenceUsage},
+		{"evidence --json verify", 2, "", "jwtguard evidence: there is no command \"--json\"; the command comes first, then its flags\n\n" + evidenceUsage},
+		{"evidence help verify", 0, evidenceVerifyUsage, ""},
+		{"evidence export --help", 0, evidenceExportUsage, ""},
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			var out, errs bytes.Buffer
@@ -67,7 +74,7 @@ func TestVersionTellsWhatRuns(t *testing.T) {
 
 // Help is read in a terminal.
 func TestHelpFitsATerminal(t *testing.T) {
-	for _, text := range []string{usage, serveUsage, checkUsage, keysUsage, explainUsage, versionUsage} {
+	for _, text := range []string{usage, serveUsage, checkUsage, keysUsage, explainUsage, evidenceUsage, evidenceExportUsage, evidenceVerifyUsage, versionUsage} {
 		for line := range strings.Lines(text) {
 			if len(line) > 90 {
 				t.Errorf("%d columns: %s", len(line), line)
@@ -77,7 +84,7 @@ func TestHelpFitsATerminal(t *testing.T) {
 			t.Errorf("no line end: %s", text)
 		}
 	}
-	for _, command := range []string{"serve", "check", "keys", "explain", "version"} {
+	for _, command := range []string{"serve", "check", "keys", "explain", "evidence", "version"} {
 		if !strings.Contains(usage, "jwtguard "+command) {
 			t.Errorf("%s is not in the overview", command)
 		}

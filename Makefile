@@ -33,6 +33,7 @@ build: ## bin/jwtguard, static
 test: ## go vet, every test through real Envoy, and a short run of each fuzz target
 	go vet ./...
 	tools/prometheus.sh promtool >/dev/null
+	tools/chromium.sh >/dev/null || [[ -z "$${CI:-}" ]] # without one, the tests of the page are skipped
 	$(ENVOY); export ENVOY_BIN; go test -count=1 -timeout $(TEST_TIMEOUT) -v ./... | tools/testlist.sh
 	tools/fuzz.sh $(FUZZ_SHORT)
 

@@ -24,7 +24,9 @@ import (
 type guard struct {
 	log       *slog.Logger
 	events    *telemetry.Telemetry
+	feed      *admin.Feed
 	clock     *jwkscache.Clock
+	since     keyset.Instant // every use was counted since then
 	group     *jwkscache.Group
 	authz     *authz.Server
 	readiness *admin.Readiness
@@ -53,13 +55,15 @@ func newGuard(file *configFile, c *config.Config, l *ledger.Ledger, log *slog.Lo
 	if g.events, err = g.newTelemetry(); err != nil {
 		return nil, err
 	}
-	lives := journal{log: g.events}
+	g.feed = admin.NewFeed(g, g.events.Refusals)
+	lives := journal{log: g.events, feed: g.feed}
 	cfg := jwkscache.GroupConfig{Report: g.events.Fetched, Strict: c.Ledger.Strict && l != nil}
 	var last time.Time
 	if l != nil {
 		lives.ledger, last, cfg.Restored = l, l.Last(), restored(l)
 	}
 	g.clock = jwkscache.NewClock(nil, last)
+	g.since = g.clock.Now()
 	cfg.Clock, cfg.Journal = g.clock, lives
 	group, err := jwkscache.NewGroup(cfg)
 	if err != nil {
@@ -159,6 +163,7 @@ func (g *guard) KeySets() ([]admin.IssuerKeys, keyset.Instant) {
 	for _, i := range current.config.Issuers {
 		all = append(all, admin.IssuerKeys{
 			Issuer: i.Name, Set: current.caches[i.Issuer].Set(), Skew: i.ClockSkew, Grace: i.Keys.Grace,
+			MaxLifetime: i.MaxLifetime, Recording: g.since.Life,
 		})
 	}
 	return all, g.clock.Now()

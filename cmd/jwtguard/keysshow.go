@@ -76,12 +76,35 @@ func (k *keysRun) describe(key admin.Key, now time.Time) string {
 	}
 	at("latest token expiry", key.LatestTokenExpiry)
 	line("uses", fmt.Sprintf("%d allowed, %d denied", key.Allowed, key.Denied))
+	k.safety(line, key.SafeToRetire, now)
 	text, command := k.advise(key, now)
 	line("what to do", text)
 	if command != "" { // whole, so that it can be copied
 		b.WriteString(strings.Repeat(" ", keysLabelWidth) + oneLine(command) + "\n")
 	}
 	return b.String()
+}
+
+// safety tells whether anybody would notice the end of the key, and why not.
+func (k *keysRun) safety(line func(label, text string), s *admin.Safety, now time.Time) {
+	if s == nil {
+		return
+	}
+	switch {
+	case s.OK:
+		line("safe to retire", "yes, as far as this guard knows")
+	case s.From != nil:
+		line("safe to retire", "no; not before "+exactly(*s.From, now))
+	default:
+		line("safe to retire", "no")
+	}
+	for _, c := range s.Reasons {
+		holds := "  no: "
+		if c.OK {
+			holds = " yes: "
+		}
+		line("", holds+c.Detail)
+	}
 }
 
 // keysLabelWidth is where the facts begin.

@@ -12,7 +12,8 @@ func TestKeysShowTellsAllAndWhatComesNext(t *testing.T) {
 		want string
 	}{
 		"in grace": {`"kid":"k","thumbprint":"` + thumbA + `","alg":"ES256","state":"grace","since":"1999-12-31T23:05:00Z","first_seen":"1999-10-01T00:00:00Z","last_seen":"1999-12-31T23:09:00Z",` +
-			`"left_at":"1999-12-31T23:10:00Z","retires_at":"2000-01-01T00:10:00Z","final":false,"last_used":"1999-12-31T23:59:59Z","latest_token_expiry":"2000-01-01T00:09:00Z","allowed":99,"denied":1`,
+			`"left_at":"1999-12-31T23:10:00Z","retires_at":"2000-01-01T00:10:00Z","final":false,"last_used":"1999-12-31T23:59:59Z","latest_token_expiry":"2000-01-01T00:09:00Z","allowed":99,"denied":1,` +
+			`"safe_to_retire":{"ok":false,"from":"2000-01-01T01:00:00Z","reasons":[{"condition":"fresh","ok":true,"detail":"the issuer's keys were fetched"},{"condition":"quiet","ok":false,"detail":"last \u001b[1mused"}]}`,
 			`kid                  "k"
 thumbprint           NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs
 alg                  ES256
@@ -25,7 +26,25 @@ accepted until       2000-01-01T00:10:00Z (in 10m)
 last used            1999-12-31T23:59:59Z (1s ago)
 latest token expiry  2000-01-01T00:09:00Z (in 9m)
 uses                 99 allowed, 1 denied
+safe to retire       no; not before 2000-01-01T01:00:00Z (in 60m)
+                      yes: the issuer's keys were fetched
+                       no: last \u001b[1mused
 what to do           In grace: tokens until 2000-01-01T00:10:00Z (in 10m). Retire now with:
+                     jwtguard keys retire --admin ADMIN --grace 0s --reason TEXT corp k
+`},
+		"safe to retire": {`"kid":"k","state":"active","safe_to_retire":{"ok":true,"reasons":[]}`, `kid                  "k"
+thumbprint           -
+state                active (NIST SP 800-57: active)
+first listed         never, to this guard` + usual + `safe to retire       yes, as far as this guard knows
+what to do           Nothing. In a rotation, list the next key first; when the issuer signs with that one:
+                     jwtguard keys retire --admin ADMIN --reason TEXT corp k
+`},
+		"withdrawn, and the issuer is silent": {`"kid":"k","state":"grace","safe_to_retire":{"ok":false,"reasons":[{"condition":"fresh","ok":false,"detail":"last fetched yesterday"}]}`, `kid                  "k"
+thumbprint           -
+state                grace (NIST SP 800-57: deactivated)
+first listed         never, to this guard` + usual + `safe to retire       no
+                       no: last fetched yesterday
+what to do           In grace. Retire now with:
                      jwtguard keys retire --admin ADMIN --grace 0s --reason TEXT corp k
 `},
 		"active": {`"kid":"k","state":"active","first_seen":"1999-12-31T00:00:00Z"`, `kid                  "k"

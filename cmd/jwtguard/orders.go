@@ -20,8 +20,8 @@ func (g *guard) newAPI() (*admin.API, error) {
 	listen := g.started.Listen.Admin
 	host, _, _ := net.SplitHostPort(listen.Addr)
 	return admin.New(admin.Config{
-		Guard: g, Orders: g.group, Pinned: g.pinned, Kept: g.kept, Record: g.refused,
-		Probes: admin.Probes(g.readiness, g.events.Handler()), TokenFile: g.started.Admin.TokenFile, Host: host,
+		Guard: g, Orders: g.group, Pinned: g.pinned, Kept: g.kept, Record: g.refused, Feed: g.feed,
+		Probes: admin.Probes(g.readiness, g.events.Handler()), Name: guardID(g.started), TokenFile: g.started.Admin.TokenFile, Host: host,
 	})
 }
 

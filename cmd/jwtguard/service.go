@@ -162,6 +162,7 @@ func (s *service) run(signals <-chan os.Signal) error {
 	running.Go(func() { s.followReadiness(background, answer) })
 	running.Go(func() { s.guard.watch(background) })
 	running.Go(func() { _ = s.guard.events.Run(background) }) // it ends with background alone
+	running.Go(func() { _ = s.guard.feed.Run(background) })   // it ends with background alone
 	running.Go(func() { keepHeapFloor(background) })
 
 	broken := make(chan error, len(s.grpc)+len(s.http))

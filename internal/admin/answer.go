@@ -27,16 +27,17 @@ type outcome struct {
 // answer tells what became of an order: 200 if it is kept as well as can be, 202
 // if that is still to come.
 func (a *API) answer(w http.ResponseWriter, c *change, o outcome) {
+	o.InForce, o.Durable, o.Keys = true, o.kept == nil && o.unwritten == nil, []Key{}
 	keys := []*keyset.Key{}
 	sets, now := a.cfg.Guard.KeySets()
 	for _, i := range sets {
-		if i.Issuer == c.issuer {
-			keys = c.concerned(i)
+		if i.Issuer != c.issuer {
+			continue
 		}
-	}
-	o.InForce, o.Durable, o.Keys = true, o.kept == nil && o.unwritten == nil, []Key{}
-	for _, k := range keys {
-		o.Keys = append(o.Keys, newKey(c.issuer, c.shownKid(k), k, k, now))
+		keys = c.concerned(i)
+		for _, k := range keys {
+			o.Keys = append(o.Keys, i.row(c.shownKid(k), k, k, now))
+		}
 	}
 	o.Detail = c.detail(o, keys, now)
 	status := http.StatusOK

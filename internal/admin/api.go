@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -26,6 +27,9 @@ type IssuerKeys struct {
 	Set    *keyset.Set
 	Skew   time.Duration // by how much tokens are accepted after their exp
 	Grace  time.Duration // of a retirement whose order names none
+
+	MaxLifetime time.Duration // the longest life that tokens may have; 0: unbounded
+	Recording   time.Time     // lifecycle time since when every use was counted
 }
 
 // Orders changes what the guard trusts.
@@ -61,18 +65,22 @@ type Config struct {
 	Kept func() error
 	// Record is told what was refused; it must not block. See [Refusal].
 	Record func(Refusal)
+	Feed   *Feed
 	Probes http.Handler
 
+	Name      string // of the guard, for people
 	TokenFile string // holds the bearer token for changes over TCP; empty: there are none
 	Host      string // of the listener's configured address; a name in it is taken in a Host header
 }
 
-// API serves /api/v1 beside the probes. The server needs [ConnContext], too.
+// API serves the page and /api/v1 beside the probes. The server needs [ConnContext], too.
 type API struct {
 	cfg       Config
 	mux       *http.ServeMux
+	page      *page
 	changes   chan struct{} // holds one for each change under way
 	refreshes chan struct{} // and for each refresh
+	streams   chan struct{} // and for each reader of events
 
 	guessing sync.Mutex
 	guesses  *rate.Limiter // by guessing: of the wrong tokens
@@ -81,18 +89,25 @@ type API struct {
 
 // New makes an API.
 func New(cfg Config) (*API, error) {
-	if cfg.Guard == nil || cfg.Orders == nil || cfg.Pinned == nil || cfg.Kept == nil || cfg.Record == nil || cfg.Probes == nil {
-		return nil, errors.New("admin: Guard, Orders, Pinned, Kept, Record and Probes are required")
+	if cfg.Guard == nil || cfg.Orders == nil || cfg.Pinned == nil || cfg.Kept == nil || cfg.Record == nil || cfg.Feed == nil || cfg.Probes == nil {
+		return nil, errors.New("admin: Guard, Orders, Pinned, Kept, Record, Feed and Probes are required")
+	}
+	page, err := newPage(cfg.Name)
+	if err != nil {
+		return nil, fmt.Errorf("admin: page: %w", err)
 	}
 	a := &API{
-		cfg: cfg, mux: http.NewServeMux(),
+		cfg: cfg, page: page, mux: http.NewServeMux(),
 		changes: make(chan struct{}, concurrentChanges), refreshes: make(chan struct{}, concurrentChanges),
+		streams:  make(chan struct{}, maxStreams),
 		guesses:  rate.NewLimiter(guessesPerSecond, guessesPerSecond),
 		refusals: refusals{passing: rate.NewLimiter(refusalsPerSecond, refusalsPerSecond), record: cfg.Record},
 	}
 	a.mux.Handle("/", cfg.Probes)
+	get(a.mux, "/{$}", a.showPage)
 	a.show("/api/v1/keys", a.list)
 	a.show("/api/v1/keys/{issuer}/{kid}", a.one)
+	a.show("/api/v1/events", a.events)
 	for _, action := range []keyset.Action{keyset.Retire, keyset.Revoke, keyset.Reinstate} {
 		a.act("/api/v1/keys/{issuer}/{kid}/"+string(action), func(w http.ResponseWriter, r *http.Request, actor string) *problem {
 			return a.order(w, r, action, actor)

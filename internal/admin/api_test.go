@@ -67,13 +67,15 @@ const (
 )
 
 // wantJSON compares an answer member by member: what has no value is absent, and
-// there is nothing else.
+// there is nothing else. Of safe_to_retire, which keys in service have, other tests
+// tell.
 func wantJSON(t *testing.T, got string, want any) {
 	t.Helper()
 	var g any
 	if err := json.Unmarshal([]byte(got), &g); err != nil {
 		t.Fatalf("%v: %s", err, got)
 	}
+	judged(t, g)
 	b, err := json.Marshal(want)
 	if err != nil {
 		t.Fatal(err)
@@ -88,6 +90,21 @@ func wantJSON(t *testing.T, got string, want any) {
 }
 
 type object = map[string]any
+
+// judged takes safe_to_retire out of what shows a key.
+func judged(t *testing.T, shown any) {
+	t.Helper()
+	o, _ := shown.(object)
+	if list, ok := o["keys"].([]any); ok {
+		for _, k := range list {
+			judged(t, k)
+		}
+	}
+	if _, has := o["safe_to_retire"]; o["state"] != nil && has != (o["state"] == "active" || o["state"] == "grace") {
+		t.Errorf("safe_to_retire of %v: %t", o["kid"], has)
+	}
+	delete(o, "safe_to_retire")
+}
 
 // Every stage of a key's life, as the API shows it at noon.
 func TestKeysAsTheAPIShowsThem(t *testing.T) {
@@ -144,17 +161,19 @@ func TestKeysAsTheAPIShowsThem(t *testing.T) {
 	want := []object{
 		key("used", "active", false, object{"first_seen": first, "last_seen": stamp(-10 * time.Minute),
 			"allowed": 1, "denied": 1, "last_used": stamp(-time.Second), "latest_token_expiry": stamp(time.Hour)}),
-		key("grace", "grace", false, object{"first_seen": first, "last_seen": stamp(-90 * time.Minute), "left_at": stamp(-20 * time.Minute), "retires_at": stamp(40 * time.Minute), "since": stamp(-20 * time.Minute)}),
-		key("gone", "retired", true, object{"first_seen": first, "last_seen": first, "left_at": second, "retired_at": stamp(-time.Hour), "reason": "withdrawn by the issuer"}),
+		key("grace", "grace", false, object{"first_seen": first, "last_seen": stamp(-90 * time.Minute), "left_at": stamp(-20 * time.Minute), "grace_from": stamp(-20 * time.Minute),
+			"retires_at": stamp(40 * time.Minute), "since": stamp(-20 * time.Minute)}),
+		key("gone", "retired", true, object{"first_seen": first, "last_seen": first, "left_at": second, "grace_from": second,
+			"retired_at": stamp(-time.Hour), "reason": "withdrawn by the issuer"}),
 		key("ordered", "retired", true, object{"first_seen": first, "last_seen": stamp(-90 * time.Minute), "left_at": nil,
-			"retired_at": stamp(-time.Hour), "reason": "planned", "actor": "ops"}),
+			"grace_from": second, "retired_at": stamp(-time.Hour), "reason": "planned", "actor": "ops"}),
 		key("ordered-grace", "grace", true, object{"first_seen": first, "last_seen": stamp(-90 * time.Minute), "left_at": stamp(-20 * time.Minute),
-			"retires_at": stamp(30 * time.Minute), "since": stamp(-30 * time.Minute), "reason": "planned", "actor": "ops"}),
+			"grace_from": stamp(-30 * time.Minute), "retires_at": stamp(30 * time.Minute), "since": stamp(-30 * time.Minute), "reason": "planned", "actor": "ops"}),
 		key("revoked", "revoked", true, object{"first_seen": first, "last_seen": stamp(-90 * time.Minute),
-			"retired_at": stamp(-time.Hour), "reason": "planned", "actor": "ops"}),
+			"grace_from": stamp(-80 * time.Minute), "retired_at": stamp(-time.Hour), "reason": "planned", "actor": "ops"}),
 		key("expired", "retired", false, object{"first_seen": first, "last_seen": stamp(-90 * time.Minute), "left_at": stamp(-20 * time.Minute),
-			"retired_at": stamp(-time.Minute)}), // not at the end of its grace, which lies ahead
-		key("pending", "pending", false, object{"first_seen": second, "last_seen": stamp(-10 * time.Minute)}),
+			"grace_from": stamp(-20 * time.Minute), "retired_at": stamp(-time.Minute)}), // not at the end of its grace, which lies ahead
+		key("pending", "pending", false, object{"first_seen": second, "active_from": stamp(time.Hour), "last_seen": stamp(-10 * time.Minute)}),
 		key("no-alg", "active", false, object{"alg": nil, "first_seen": second, "last_seen": stamp(-10 * time.Minute)}),
 		key("unseen", "retired", true, object{"thumbprint": nil, "alg": nil, "retired_at": stamp(-5 * time.Minute), "reason": "never to come"}),
 	}
@@ -202,7 +221,6 @@ func TestWhatIsNotThereIsAProblem(t *testing.T) {
 		{"GET", "/api/v1/keys/other/a", object{"title": "No such issuer", "status": 404, "detail": `no issuer has the name "other"; there are: corp`, "issuers": []string{"corp"}}},
 		{"GET", "/api/v1/keys/corp/a/retire", refused(405, "Method not allowed", "this is a change, made by POST")},
 		{"PUT", "/api/v1/issuers/corp/refresh", refused(405, "Method not allowed", "this is a change, made by POST")},
-		{"GET", "/", refused(404, "Not found", "there is nothing here")},
 		{"GET", "/api/v1/keys/", refused(404, "Not found", "there is nothing here")},
 		{"GET", "/api/v1/keys/corp", refused(404, "Not found", "there is nothing here")},
 		{"GET", "/debug/pprof/", refused(404, "Not found", "there is nothing here")},
@@ -280,9 +298,10 @@ func TestActiveSinceTheActivation(t *testing.T) {
 	jwk := keyOf("a").JWK()
 	jwk["nbf"] = noon.Unix()
 	s := observe(t, keyset.New(keyset.Params{}), at(-time.Hour), jwk)
+	i := IssuerKeys{Issuer: "corp", Set: s}
 	k, _ := s.Lookup("a")
 	for when, want := range map[time.Duration]time.Duration{-time.Minute: -time.Hour, time.Minute: 0} {
-		if got := newKey("corp", "a", k.Key, k, at(when)).Since; !got.Equal(noon.Add(want)) {
+		if got := i.row("a", k.Key, k, at(when)).Since; !got.Equal(noon.Add(want)) {
 			t.Errorf("at %s: %s, want %s", when, got, noon.Add(want))
 		}
 	}

@@ -16,8 +16,10 @@ type Key struct {
 	State             string     `json:"state"`
 	Since             *time.Time `json:"since,omitempty"` // when the state began
 	FirstSeen         *time.Time `json:"first_seen,omitempty"`
+	ActiveFrom        *time.Time `json:"active_from,omitempty"` // when it came, or comes, into force, if that is later than first_seen
 	LastSeen          *time.Time `json:"last_seen,omitempty"`
 	LeftAt            *time.Time `json:"left_at,omitempty"`
+	GraceFrom         *time.Time `json:"grace_from,omitempty"` // tokens issued later are refused
 	RetiresAt         *time.Time `json:"retires_at,omitempty"`
 	RetiredAt         *time.Time `json:"retired_at,omitempty"`
 	Final             bool       `json:"final"`
@@ -27,6 +29,7 @@ type Key struct {
 	LatestTokenExpiry *time.Time `json:"latest_token_expiry,omitempty"`
 	Allowed           uint64     `json:"allowed"`
 	Denied            uint64     `json:"denied"`
+	SafeToRetire      *Safety    `json:"safe_to_retire,omitempty"` // of a key in service
 }
 
 // life is that of a key, or of one of its names.
@@ -35,14 +38,18 @@ type life interface {
 	GraceStart(keyset.Instant) time.Time
 }
 
-func newKey(issuer, kid string, k *keyset.Key, l life, now keyset.Instant) Key {
+// row shows a key of the issuer, by a name of which l is the life.
+func (i *IssuerKeys) row(kid string, k *keyset.Key, l life, now keyset.Instant) Key {
 	state := l.State(now)
 	out := Key{
-		Issuer: issuer, Kid: kid, Thumbprint: k.Thumbprint, Alg: k.Alg, State: state.String(),
+		Issuer: i.Issuer, Kid: kid, Thumbprint: k.Thumbprint, Alg: k.Alg, State: state.String(),
 		FirstSeen: present(k.FirstSeen), LastSeen: present(k.LastSeen), LeftAt: present(k.LeftAt),
 		Final: k.Final, Reason: k.Reason, Actor: k.Actor,
 		LastUsed: present(k.LastUsed()), LatestTokenExpiry: present(k.LatestExpiry()),
-		Allowed: k.Allowed(), Denied: k.Denied(),
+		Allowed: k.Allowed(), Denied: k.Denied(), SafeToRetire: i.safeToRetire(k, now),
+	}
+	if begins := k.Begins(); k.FirstSeen.Before(begins) {
+		out.ActiveFrom = present(begins)
 	}
 	switch state {
 	case keyset.Revoked:
@@ -57,9 +64,12 @@ func newKey(issuer, kid string, k *keyset.Key, l life, now keyset.Instant) Key {
 	default:
 		out.RetiresAt = present(k.GraceUntil)
 		out.Since = present(k.FirstSeen)
-		if begins := k.Begins(); state == keyset.Active && k.FirstSeen.Before(begins) {
-			out.Since = present(begins)
+		if state == keyset.Active && out.ActiveFrom != nil {
+			out.Since = out.ActiveFrom
 		}
+	}
+	if from := present(l.GraceStart(now)); from != nil && (out.RetiredAt == nil || from.Before(*out.RetiredAt)) {
+		out.GraceFrom = from // else there was none
 	}
 	return out
 }
@@ -77,10 +87,16 @@ func retiredAt(k *keyset.Key) time.Time {
 	return at
 }
 
+// lastTime is the last one that RFC 3339 can write: an exp near to it, with the
+// clock skew, lies beyond.
+var lastTime = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+
 func present(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
 	}
-	t = t.UTC()
+	if t = t.UTC(); t.After(lastTime) {
+		t = lastTime
+	}
 	return &t
 }

@@ -12,9 +12,11 @@ import (
 // rebinding), so that the browser takes it for the same site: hence the Host
 // header must be one that no DNS has a say in, or the configured one.
 func (a *API) foreign(r *http.Request) *problem {
-	if _, socket := socketUser(r); !socket && !a.ownHost(r.Host) {
-		return &problem{Status: http.StatusForbidden, Title: "Foreign host", reason: ForeignHost,
-			Detail: "the Host header must be an IP address, localhost, or the host name in listen.admin: ask by one of these"}
+	_, socket := socketUser(r)
+	// A browser may come over the socket, too, by a port that is forwarded there:
+	// then it sends Origin with changes, which take no token there.
+	if (!socket || r.Header.Get("Origin") != "") && !a.ownHost(r.Host) {
+		return foreignHost()
 	}
 	// Fetch, section 3.2: browsers send Origin with whatever can change something.
 	for _, origin := range r.Header.Values("Origin") {
@@ -30,6 +32,11 @@ func (a *API) foreign(r *http.Request) *problem {
 		}
 	}
 	return nil
+}
+
+func foreignHost() *problem {
+	return &problem{Status: http.StatusForbidden, Title: "Foreign host", reason: ForeignHost,
+		Detail: "the Host header must be an IP address, localhost, or the host name in listen.admin: ask by one of these"}
 }
 
 // ownHost tells whether a Host header, with a port or without, is ours.

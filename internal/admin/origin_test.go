@@ -98,4 +98,9 @@ func TestOriginOverTheUnixSocket(t *testing.T) {
 	if a := w.do(t, r); a.Status != 403 {
 		t.Errorf("%+v", a)
 	}
+	// The name of a foreign site that leads to the port which is forwarded here.
+	r.Host = "evil.test"
+	if a := w.do(t, r); a.Status != 403 {
+		t.Errorf("rebound: %+v", a)
+	}
 }

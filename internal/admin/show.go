@@ -21,7 +21,7 @@ func (a *API) list(w http.ResponseWriter, _ *http.Request) *problem {
 	_, _ = io.WriteString(w, "{\n  \"keys\": [")
 	for _, i := range sets {
 		for _, k := range i.Set.Keys() {
-			row, err := json.MarshalIndent(newKey(i.Issuer, k.Kid(), k, k, now), "    ", "  ")
+			row, err := json.MarshalIndent(i.row(k.Kid(), k, k, now), "    ", "  ")
 			if err == nil {
 				_, err = fmt.Fprintf(w, "%s\n    %s", separator, row)
 			}
@@ -52,12 +52,12 @@ func (a *API) one(w http.ResponseWriter, r *http.Request) *problem {
 	case p != nil:
 		return p
 	case o.Thumbprint == "" && ok: // also a name that the document gives to a key out of service
-		writeJSON(w, http.StatusOK, newKey(i.Issuer, ref.Name, ref.Key, ref, now))
+		writeJSON(w, http.StatusOK, i.row(ref.Name, ref.Key, ref, now))
 	case len(named) == 1 && o.Kid == "":
 		k := named[0]
-		writeJSON(w, http.StatusOK, newKey(i.Issuer, k.Kid(), k, k, now))
+		writeJSON(w, http.StatusOK, i.row(k.Kid(), k, k, now))
 	case len(named) == 1 && called(named[0], o.Kid):
-		writeJSON(w, http.StatusOK, newKey(i.Issuer, o.Kid, named[0], named[0], now))
+		writeJSON(w, http.StatusOK, i.row(o.Kid, named[0], named[0], now))
 	default:
 		return i.unknown(o)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/jwtguard/jwtguard/internal/devissuer"
 	"github.com/jwtguard/jwtguard/pkg/keyset"
+	"github.com/jwtguard/jwtguard/pkg/verify"
 )
 
 // strange is the thumbprint of no key.
@@ -33,11 +35,12 @@ type world struct {
 	sets     []IssuerKeys
 	orders   []keyset.Order // carried out
 	refusals []Refusal
+	denied   map[verify.Reason]uint64 // requests
 }
 
 func newWorld(t *testing.T, sets ...IssuerKeys) *world {
 	t.Helper()
-	w := &world{sets: sets, pinned: map[string]string{}}
+	w := &world{sets: sets, pinned: map[string]string{}, denied: map[verify.Reason]uint64{}}
 	w.serve(t, Config{})
 	return w
 }
@@ -46,6 +49,11 @@ func newWorld(t *testing.T, sets ...IssuerKeys) *world {
 func (w *world) serve(t *testing.T, cfg Config) {
 	t.Helper()
 	cfg.Guard, cfg.Orders = w, w
+	cfg.Feed = NewFeed(w, func() map[verify.Reason]uint64 {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return maps.Clone(w.denied)
+	})
 	cfg.Probes = Probes(NewReadiness(func() []Issuer { return nil }), http.NotFoundHandler())
 	cfg.Kept = func() error { return w.kept }
 	cfg.Pinned = func(_ string, k *keyset.Key) (string, bool) {
@@ -61,6 +69,13 @@ func (w *world) serve(t *testing.T, cfg Config) {
 	if w.api, err = New(cfg); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// refused counts requests.
+func (w *world) refused(reason verify.Reason, n uint64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.denied[reason] += n
 }
 
 func (w *world) KeySets() ([]IssuerKeys, keyset.Instant) {

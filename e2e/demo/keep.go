@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jwtguard/jwtguard/e2e/harness"
 	"github.com/jwtguard/jwtguard/internal/devissuer"
 )
 
@@ -38,6 +39,23 @@ func (s *stage) report(ctx context.Context, p *printer) error {
 			since = k.RetiredAt.Local().Format(time.TimeOnly)
 		}
 		p.text("   %-14s %-9s %-7t %8d %8d   %s", k.Kid, k.State, k.Final, k.Allowed, k.Denied, since)
+	}
+	p.text("\n   Live in a browser: http://%s/\n", s.admin)
+	return s.evidence(ctx, p)
+}
+
+// evidence prints what the ledger proves.
+func (s *stage) evidence(ctx context.Context, p *printer) error {
+	said, err := harness.Command(ctx, s.binary, "evidence", "export", "--format", "markdown", "-c", s.config)
+	if err != nil {
+		return err
+	}
+	if said.Status != 0 {
+		return fmt.Errorf("jwtguard evidence export: status %d: %s", said.Status, said.Stderr)
+	}
+	p.title("What the ledger proves (jwtguard evidence export --format markdown)")
+	for line := range strings.Lines(said.Stdout) {
+		p.text("%s", strings.TrimRight("   "+line, " \n"))
 	}
 	p.text("")
 	return nil

@@ -241,15 +241,13 @@ func TestQuickReloadsUnderLoadLoseNothing(t *testing.T) {
 		"policies: {default: {}, strict: {required_scopes: [pay]}}\n",
 		"nonsense: true\n",
 	}
-	for i := range 50 {
+	// On a busy machine, until there were requests beside the reloads.
+	for i := 0; i < 50 || asked.Load() < 50 && !t.Failed(); i++ {
 		w.write(w.usual() + more[i%len(more)])
 		g.reload()
 	}
 	stop.Store(true)
 	load.Wait()
-	if asked.Load() < 50 {
-		t.Errorf("%d requests are no load", asked.Load())
-	}
 	g.must(g.stop())
 	if left, _ := filepath.Glob(w.path("*~")); len(left) > 0 {
 		t.Errorf("left: %v", left)

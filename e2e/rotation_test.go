@@ -43,8 +43,9 @@ func TestRotation(t *testing.T) {
 	w.issuer.Withdraw(old.KID)
 	await("the old key is withdrawn", inFlight, "ok", "grace")
 	// No token of the old key may be younger than its withdrawal, but for the
-	// clock skew of 1 s. At least removal_confirm, another second, has passed.
-	late := harness.Request{}.Bearer(old.Token(w.claims(devissuer.Claims{"iat": time.Now().Add(900 * time.Millisecond).Unix()})))
+	// clock skew of 1 s. At least removal_confirm, another second, has passed, so
+	// that the next whole second is younger than both, and not in the future.
+	late := harness.Request{}.Bearer(old.Token(w.claims(devissuer.Claims{"iat": time.Now().Add(time.Second).Unix()})))
 	expect("a token minted after the withdrawal", late, http.StatusUnauthorized, "issued_after_withdrawal", "grace")
 	expect("one minted before", inFlight, http.StatusOK, "ok", "grace")
 

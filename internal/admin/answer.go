@@ -100,11 +100,11 @@ func (c *change) standing(k *keyset.Key, now keyset.Instant) string {
 	case state == keyset.Revoked:
 		return fmt.Sprintf("The key is revoked, since %s.", clock(k.RevokedAt, now.Wall))
 	case state == keyset.Retired && c.Action != keyset.Reinstate:
-		return fmt.Sprintf("The key is out of service, since %s.", clock(retiredAt(k), now.Wall))
+		return fmt.Sprintf("The key is out of service, since %s.", clock(k.Retires(), now.Wall))
 	case state == keyset.Grace && c.Action != keyset.Reinstate:
 		return fmt.Sprintf("Tokens issued before the key was put out of service are accepted until %s.", clock(k.GraceUntil, now.Wall))
 	case c.Action != keyset.Reinstate:
-		return fmt.Sprintf("The key is %s, and out of service from %s on.", state, clock(retiredAt(k), now.Wall))
+		return fmt.Sprintf("The key is %s, and out of service from %s on.", state, clock(k.Retires(), now.Wall))
 	case state.Usable():
 		return fmt.Sprintf("The key is in service again: %s.", state)
 	}

@@ -56,7 +56,7 @@ func (i *IssuerKeys) row(kid string, k *keyset.Key, l life, now keyset.Instant) 
 		out.RetiredAt = present(k.RevokedAt)
 		out.Since = out.RetiredAt
 	case keyset.Retired:
-		out.RetiredAt = present(retiredAt(k))
+		out.RetiredAt = present(k.Retires())
 		out.Since = out.RetiredAt
 	case keyset.Grace:
 		out.RetiresAt = present(k.GraceUntil)
@@ -72,19 +72,6 @@ func (i *IssuerKeys) row(kid string, k *keyset.Key, l life, now keyset.Instant) 
 		out.GraceFrom = from // else there was none
 	}
 	return out
-}
-
-// retiredAt is since when a retired key has been refused: the end of its grace,
-// ordered or not, or its own exp if that came first.
-func retiredAt(k *keyset.Key) time.Time {
-	at := k.RetiredAt
-	if at.Before(k.GraceUntil) {
-		at = k.GraceUntil
-	}
-	if at.IsZero() || !k.Expires.IsZero() && k.Expires.Before(at) {
-		at = k.Expires
-	}
-	return at
 }
 
 // lastTime is the last one that RFC 3339 can write: an exp near to it, with the

@@ -60,13 +60,20 @@ func (k *Key) Ended(now Instant) time.Time {
 	case Revoked:
 		return k.RevokedAt
 	case Retired:
-		at := later(k.RetiredAt, k.GraceUntil)
-		if at.IsZero() || !k.Expires.IsZero() && k.Expires.Before(at) {
-			at = k.Expires
-		}
-		return at
+		return k.Retires()
 	}
 	return time.Time{}
+}
+
+// Retires is when a key that will be, or is, retired is refused from: the end of
+// its grace, ordered or not, or its own exp if that comes first; zero if neither is
+// known.
+func (k *Key) Retires() time.Time {
+	at := later(k.RetiredAt, k.GraceUntil)
+	if at.IsZero() || !k.Expires.IsZero() && k.Expires.Before(at) {
+		at = k.Expires
+	}
+	return at
 }
 
 // Current lists the keys of the newest observation that can be used, or will be

@@ -52,8 +52,15 @@ func (s *service) newGRPC(l config.GRPC) *grpc.Server {
 	if s.secure != nil && l.Address.Network != "unix" {
 		options = append(options, grpc.Creds(credentials.NewTLS(s.secure.config())))
 	}
-	server := grpc.NewServer(options...)
-	authv3.RegisterAuthorizationServer(server, s.guard.authz.Listener(l.Policy))
+	checks := s.guard.authz.Listener(l.Policy)
+	var server *grpc.Server
+	if s.options.generatedCodec {
+		server = grpc.NewServer(options...)
+		authv3.RegisterAuthorizationServer(server, checks)
+	} else {
+		server = grpc.NewServer(append(options, grpc.ForceServerCodecV2(authz.Codec()))...)
+		checks.Register(server)
+	}
 	grpc_health_v1.RegisterHealthServer(server, s.health)
 	return server
 }

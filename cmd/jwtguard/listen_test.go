@@ -154,7 +154,7 @@ func TestGuardsThatStartAtOnceDoNotMixUpTheirSockets(t *testing.T) {
 	for i := range services {
 		all.Go(func() {
 			var err error
-			if services[i], err = newService(t.Context(), w.file, false, slog.New(slog.NewTextHandler(io.Discard, nil))); err != nil {
+			if services[i], err = newService(t.Context(), w.file, serveOptions{}, slog.New(slog.NewTextHandler(io.Discard, nil))); err != nil {
 				t.Error(err)
 			}
 		})
@@ -201,7 +201,7 @@ func TestConfigurationFileIsARegularFile(t *testing.T) {
 	w.file = w.path("pipe")
 	errs := make(chan error, 1)
 	go func() {
-		_, err := newService(t.Context(), w.file, false, slog.New(slog.DiscardHandler))
+		_, err := newService(t.Context(), w.file, serveOptions{}, slog.New(slog.DiscardHandler))
 		errs <- err
 	}()
 	select {

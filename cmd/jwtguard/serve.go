@@ -15,7 +15,7 @@ import (
 )
 
 const serveUsage = `Usage: jwtguard serve -c FILE [--log-format text|json] [--log-level LEVEL]
-                      [--accept-state-loss]
+                      [--accept-state-loss] [--generated-codec]
 
 Answers Envoy's external-authorization calls until SIGTERM or SIGINT. Then it is
 not ready any more, goes on answering for listen.drain, finishes what is under
@@ -33,6 +33,10 @@ the listeners and to the state directory takes effect at the next start.
                         what can be read of it: keys whose retirement stood in
                         the rest may be trusted again. The old file is kept
                         aside, and the loss is recorded.
+  --generated-codec     decode checks and encode answers with the generated
+                        protobuf code in place of the guard's own: slower, and
+                        the same in all else. For comparison, and should you
+                        suspect the guard's.
 
 Exit status: 0 stopped by a signal; 1 a listener broke, or state_dir cannot be
 used (another guard has it, its ledger is damaged, it cannot be written); 2 wrong
@@ -45,6 +49,7 @@ func runServe(args []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(io.Discard)
 	path := flags.String("c", "", "")
 	acceptLoss := flags.Bool("accept-state-loss", false, "")
+	generated := flags.Bool("generated-codec", false, "")
 	var lf logFlags
 	lf.register(flags)
 	refuse := func(complaint string) int {
@@ -78,7 +83,7 @@ func runServe(args []string, stdout, stderr io.Writer) int {
 	defer signal.Stop(signals)
 
 	starting, started := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
-	s, err := newService(starting, *path, *acceptLoss, log)
+	s, err := newService(starting, *path, serveOptions{*acceptLoss, *generated}, log)
 	interrupted := starting.Err() != nil
 	started()
 	switch {

@@ -39,13 +39,14 @@ const (
 
 // service is a guard with its listeners open.
 type service struct {
-	log    *slog.Logger
-	config *config.Config // that it was started with: listeners do not change
-	guard  *guard
-	health *health.Server
-	secure *certificates // nil: gRPC without TLS
-	grpc   []served[*grpc.Server]
-	http   []served[*http.Server]
+	log     *slog.Logger
+	config  *config.Config // that it was started with: listeners do not change
+	options serveOptions
+	guard   *guard
+	health  *health.Server
+	secure  *certificates // nil: gRPC without TLS
+	grpc    []served[*grpc.Server]
+	http    []served[*http.Server]
 }
 
 // served is a server with the listener that it serves.
@@ -54,19 +55,24 @@ type served[S any] struct {
 	*listener
 }
 
+// serveOptions are the flags that change how a guard serves.
+type serveOptions struct {
+	acceptLoss     bool // damage to the ledger does not stop it
+	generatedCodec bool
+}
+
 // newService reads the configuration, makes everything that can fail and opens
 // every listener, so that a mistake shows before anything is answered. It serves
-// nothing yet. ctx ends the wait for the state directory; with acceptLoss, damage
-// to what is in it does not stop the guard.
-func newService(ctx context.Context, path string, acceptLoss bool, log *slog.Logger) (*service, error) {
+// nothing yet. ctx ends the wait for the state directory.
+func newService(ctx context.Context, path string, o serveOptions, log *slog.Logger) (*service, error) {
 	file := &configFile{path: path}
 	c, err := file.load()
 	if err != nil {
 		return nil, err
 	}
-	s := &service{log: log, config: c, health: health.NewServer()}
+	s := &service{log: log, config: c, options: o, health: health.NewServer()}
 	s.health.SetServingStatus("", grpc_health_v1.HealthCheckResponse_NOT_SERVING)
-	state, err := openLedger(ctx, c, acceptLoss, log)
+	state, err := openLedger(ctx, c, o.acceptLoss, log)
 	if err != nil {
 		return nil, err
 	}

@@ -35,6 +35,7 @@ type world struct {
 	file   string // the configuration
 	issuer *devissuer.Server
 	key    *devissuer.Key // published
+	with   serveOptions
 }
 
 func newWorld(t testing.TB) *world {
@@ -143,7 +144,7 @@ func (w *world) startFile() *guardRun {
 	w.t.Helper()
 	g := &guardRun{world: w, log: harness.NewLines(), signals: make(chan os.Signal, 4), done: make(chan error, 1)}
 	var err error
-	if g.service, err = newService(context.Background(), w.file, false, slog.New(slog.NewJSONHandler(g.log, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: withUnits}))); err != nil {
+	if g.service, err = newService(context.Background(), w.file, w.with, slog.New(slog.NewJSONHandler(g.log, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: withUnits}))); err != nil {
 		w.t.Fatal(err)
 	}
 	ended := make(chan struct{})

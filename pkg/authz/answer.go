@@ -1,102 +1,137 @@
 package authz
 
 import (
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
-	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/jwtguard/jwtguard/pkg/verify"
 )
 
-// statusOK is shared by all answers that pass; nothing writes to it.
-var statusOK = &rpcstatus.Status{Code: int32(codes.OK)}
+// encoded is a CheckResponse. Building the message and having it marshalled
+// would take forty times as long as writing its bytes down.
+type encoded []byte
 
 // lastResort is for when even making an answer panics.
 var lastResort = deny(&verify.Decision{Verdict: verify.Deny, Reason: verify.InternalError}, bareDenials)
 
+// passes is the status of all answers that pass.
+var passes = appendBytes(nil, responseStatus, appendInt(nil, statusCode, int32(codes.OK)))
+
 // allow is the only place that makes an answer that passes.
-func allow(d *verify.Decision, m mutations) *authv3.CheckResponse {
-	return &authv3.CheckResponse{
-		Status: statusOK,
-		HttpResponse: &authv3.CheckResponse_OkResponse{OkResponse: &authv3.OkHttpResponse{
-			Headers:         m.headers,
-			HeadersToRemove: m.remove,
-		}},
-		DynamicMetadata: metadata(d),
-	}
+func allow(d *verify.Decision, m mutations) encoded {
+	values := metadata(d)
+	body, rest := m.size(), values.size()
+	b := make(encoded, 0, len(passes)+sizeOf(body)+sizeOf(rest))
+	b = append(b, passes...)
+	b = m.append(begin(b, responseOK, body))
+	return values.append(begin(b, responseMetadata, rest))
 }
 
 // deny is the only place that makes an answer that refuses. Envoy takes a denied
 // response without a code other than 0 for permission, so both come from one
 // denial.
-func deny(d *verify.Decision, all *denials) *authv3.CheckResponse {
-	refusal := &all[kindOf(d.Reason)]
-	return &authv3.CheckResponse{
-		Status:          refusal.status,
-		HttpResponse:    refusal.response,
-		DynamicMetadata: metadata(d),
-	}
+func deny(d *verify.Decision, all *denials) encoded {
+	refusal, values := all[kindOf(d.Reason)], metadata(d)
+	rest := values.size()
+	b := make(encoded, 0, len(refusal)+sizeOf(rest))
+	b = append(b, refusal...)
+	return values.append(begin(b, responseMetadata, rest))
 }
 
 // mutations are the changes to a request that passes.
 type mutations struct {
-	headers []*corev3.HeaderValueOption
-	remove  []string // may be shared with other answers: append, do not write
+	set    []overwrite
+	remove removal
+	more   []string // to be removed, too
 }
 
-func (m *mutations) set(name, value string) {
-	m.headers = append(m.headers, overwrite(name, value))
+// removal is fields headers_to_remove, shared by all answers.
+type removal []byte
+
+func newRemoval(names []string) removal {
+	var r removal
+	for _, name := range names {
+		r = appendString(r, okRemove, name)
+	}
+	return r
 }
 
 // drop removes a header, unless it is being set: Envoy removes last.
 func (m *mutations) drop(name string) {
-	for _, h := range m.headers {
-		if h.GetHeader().GetKey() == name {
+	for _, h := range m.set {
+		if h.name == name {
 			return
 		}
 	}
-	m.remove = append(m.remove, name)
+	m.more = append(m.more, name)
 }
 
-// overwrite sets a header in place of all lines of that name. Envoy 1.40 goes by
-// append being unset; others go by append_action.
-func overwrite(name, value string) *corev3.HeaderValueOption {
-	return &corev3.HeaderValueOption{
-		Header:       &corev3.HeaderValue{Key: name, Value: value},
-		AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
+func (m *mutations) size() int {
+	n := len(m.remove)
+	for _, h := range m.set {
+		n += sizeOf(h.size())
 	}
+	for _, name := range m.more {
+		n += sizeOf(len(name))
+	}
+	return n
 }
 
-// fields are the keys of the dynamic metadata, all of which are always there.
-// Access logs are scripted against them.
-var fields = [...]string{"decision", "reason", "policy", "issuer", "kid", "thumbprint", "alg", "key_state"}
+// append appends an OkHttpResponse.
+func (m *mutations) append(b []byte) []byte {
+	for _, h := range m.set {
+		b = h.append(b, okHeaders)
+	}
+	b = append(b, m.remove...)
+	for _, name := range m.more {
+		b = appendString(b, okRemove, name)
+	}
+	return b
+}
+
+// about names what the dynamic metadata says, all of which is always there. Access
+// logs are scripted against it.
+var about = [...]string{"decision", "reason", "policy", "issuer", "kid", "thumbprint", "alg", "key_state"}
+
+// facts are the values of the dynamic metadata, in the order of their names in
+// about.
+type facts [len(about)]string
 
 // metadata is what Envoy is told about a decision for its access log. Envoy puts
 // it into the namespace of its filter.
-func metadata(d *verify.Decision) *structpb.Struct {
-	values := [len(fields)]string{d.Verdict.String(), string(d.Reason)}
+func metadata(d *verify.Decision) facts {
+	f := facts{d.Verdict.String(), string(d.Reason)}
 	if d.Policy != nil {
-		values[2] = d.Policy.Name
+		f[2] = d.Policy.Name
 	}
 	if d.Issuer != nil {
-		values[3] = d.Issuer.Name
+		f[3] = d.Issuer.Name
 	}
 	if d.Key != nil {
-		values[4], values[5], values[6], values[7] = d.Kid, d.Key.Thumbprint, d.Alg, d.State.String()
+		f[4], f[5], f[6], f[7] = d.Kid, d.Key.Thumbprint, d.Alg, d.State.String()
 	}
-	// One allocation for them all: this is most of what an answer costs.
-	m := new(struct {
-		top    structpb.Struct
-		values [len(fields)]structpb.Value
-		kinds  [len(fields)]structpb.Value_StringValue
-	})
-	m.top.Fields = make(map[string]*structpb.Value, len(fields))
-	for i, name := range fields {
-		m.kinds[i].StringValue = printable(values[i])
-		m.values[i].Kind = &m.kinds[i]
-		m.top.Fields[name] = &m.values[i]
+	for i := range f {
+		f[i] = printable(f[i])
 	}
-	return &m.top
+	return f
+}
+
+func (f *facts) size() int {
+	n := 0
+	for i := range f {
+		n += sizeOf(f.entrySize(i))
+	}
+	return n
+}
+
+func (f *facts) entrySize(i int) int { return sizeOf(len(about[i])) + sizeOf(sizeOf(len(f[i]))) }
+
+// append appends a Struct.
+func (f *facts) append(b []byte) []byte {
+	for i, value := range f {
+		b = begin(b, structFields, f.entrySize(i))
+		b = appendString(b, entryKey, about[i])
+		b = begin(b, entryValue, sizeOf(len(value)))
+		b = appendString(b, valueString, value)
+	}
+	return b
 }

@@ -5,13 +5,14 @@ import (
 	"testing"
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/jwtguard/jwtguard/pkg/verify"
 )
 
-// BenchmarkCheck is what a check costs without the decision: a request of a usual
-// size with a token of 1 KB, two claim headers.
+// BenchmarkCheck is what a check costs without the decision, from bytes to bytes: a
+// request of a usual size with a token of 1 KB, two claim headers.
 func BenchmarkCheck(b *testing.B) {
 	token := strings.Repeat("x", 1024)
 	p := bearer("default")
@@ -40,17 +41,23 @@ func BenchmarkCheck(b *testing.B) {
 		{"allow/header_map", raw("/v1/orders?a=1", append(lines, "authorization: Bearer "+token)...)},
 		{"deny/header_map", raw("/v1/orders?a=1", append(lines, "authorization: Bearer x")...)},
 	} {
+		data, err := proto.Marshal(bc.req)
+		if err != nil {
+			b.Fatal(err)
+		}
 		listener := s.Listener("")
-		b.Run(bc.name, func(b *testing.B) {
+		b.Run(bc.name+"/ours", func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				listener.Check(b.Context(), bc.req)
+				listener.answer(b.Context(), &incoming{buffer: mem.SliceBuffer(data)})
 			}
 		})
-		b.Run(bc.name+"/encoded", func(b *testing.B) {
+		b.Run(bc.name+"/generated", func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				resp, _ := listener.Check(b.Context(), bc.req)
+				req := new(authv3.CheckRequest)
+				proto.Unmarshal(data, req)
+				resp, _ := listener.Check(b.Context(), req)
 				proto.Marshal(resp)
 			}
 		})

@@ -5,8 +5,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
-
 	"github.com/jwtguard/jwtguard/pkg/verify"
 )
 
@@ -18,20 +16,21 @@ const panicInterval = time.Second
 // way is answered and reported under the policy that was chosen.
 type check struct {
 	plan     *plan // nil until a policy was chosen
+	gathered gathering
 	request  request
 	found    found
 	decision verify.Decision
 }
 
-func (s *Server) check(ctx context.Context, req *authv3.CheckRequest, fixed string) *authv3.CheckResponse {
+func (s *Server) check(ctx context.Context, m message, fixed string) encoded {
 	start := time.Now()
 	var c check
-	resp := s.protect(func() *authv3.CheckResponse {
-		s.decide(ctx, req, fixed, &c)
+	resp := s.protect(func() encoded {
+		s.decide(ctx, m, fixed, &c)
 		return c.answer()
 	})
 	if resp == nil {
-		resp = s.protect(func() *authv3.CheckResponse {
+		resp = s.protect(func() encoded {
 			c.refuse(verify.InternalError, "the guard met an error of its own; its log has the details")
 			return c.answer()
 		})
@@ -45,18 +44,27 @@ func (s *Server) check(ctx context.Context, req *authv3.CheckRequest, fixed stri
 }
 
 // decide fills c up to its decision.
-func (s *Server) decide(ctx context.Context, req *authv3.CheckRequest, fixed string, c *check) {
+func (s *Server) decide(ctx context.Context, m message, fixed string, c *check) {
 	snap := s.current.Load()
-	http := req.GetAttributes().GetRequest().GetHttp()
-
-	c.plan = snap.choose(fixed, req.GetAttributes().GetContextExtensions())
-	if c.plan == nil {
-		c.request = gather(http, "")
+	choice, err := m.choice()
+	if err != nil {
+		c.refuse(verify.InternalError, "the check cannot be read: "+err.Error())
+		return
+	}
+	plan := snap.choose(fixed, choice)
+	if plan != nil {
+		c.gathered.source = plan.Token
+	}
+	if err := m.gather(&c.gathered); err != nil {
+		c.refuse(verify.InternalError, "the check cannot be read: "+err.Error())
+		return
+	}
+	c.plan, c.request = plan, c.gathered.request()
+	if plan == nil {
 		c.refuse(verify.PolicyUnknown, "the listener or the route names a policy that is not configured, or sets another context extension that begins with jwtguard.")
 		return
 	}
-	c.request = gather(http, c.plan.Token.Header)
-	if http == nil {
+	if !m.describesHTTP() {
 		// Not token_missing: allow_missing speaks of requests that were looked at.
 		c.refuse(verify.InternalError, "the check describes no HTTP request; only Envoy's HTTP filter can ask")
 		return
@@ -112,7 +120,7 @@ func (c *check) sound() bool {
 
 // answer makes the answer out of the decision. Whatever does not clearly pass is
 // denied.
-func (c *check) answer() *authv3.CheckResponse {
+func (c *check) answer() encoded {
 	d := &c.decision
 	if c.plan != nil && (d.Verdict == verify.Allow || d.Verdict == verify.ShadowDeny) {
 		return allow(d, c.plan.mutations(d, &c.request, c.found))
@@ -124,7 +132,7 @@ func (c *check) answer() *authv3.CheckResponse {
 }
 
 // protect runs f, and returns nil if it panicked.
-func (s *Server) protect(f func() *authv3.CheckResponse) (resp *authv3.CheckResponse) {
+func (s *Server) protect(f func() encoded) (resp encoded) {
 	defer s.recovered(func() { resp = nil })
 	return f()
 }

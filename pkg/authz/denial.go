@@ -1,12 +1,9 @@
 package authz
 
 import (
+	"net/http"
 	"strings"
 
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
-	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
-	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
 
 	"github.com/jwtguard/jwtguard/pkg/verify"
@@ -58,7 +55,7 @@ func kindOf(r verify.Reason) kind {
 // without a credential.
 type face struct {
 	code        codes.Code
-	status      typev3.StatusCode
+	status      int32 // of HTTP
 	challenge   bool
 	oauth       string // error in the challenge
 	description string
@@ -70,28 +67,24 @@ const insufficient = "The request requires higher privileges than provided by th
 
 var faces = [kinds]face{
 	// Such an error is over soon, or for good.
-	broken: {code: codes.Unavailable, status: typev3.StatusCode_ServiceUnavailable, body: "temporarily_unavailable", retry: "1"},
+	broken: {code: codes.Unavailable, status: http.StatusServiceUnavailable, body: "temporarily_unavailable", retry: "1"},
 	// Keys of one issuer are fetched every 10 s at most.
-	keysAway:     {code: codes.Unavailable, status: typev3.StatusCode_ServiceUnavailable, body: "temporarily_unavailable", retry: "10"},
-	noCredential: {code: codes.Unauthenticated, status: typev3.StatusCode_Unauthorized, challenge: true, body: "unauthorized"},
-	tooMany: {code: codes.InvalidArgument, status: typev3.StatusCode_BadRequest, challenge: true,
+	keysAway:     {code: codes.Unavailable, status: http.StatusServiceUnavailable, body: "temporarily_unavailable", retry: "10"},
+	noCredential: {code: codes.Unauthenticated, status: http.StatusUnauthorized, challenge: true, body: "unauthorized"},
+	tooMany: {code: codes.InvalidArgument, status: http.StatusBadRequest, challenge: true,
 		oauth: "invalid_request", description: "The request carries more than one credential"},
-	badToken: {code: codes.Unauthenticated, status: typev3.StatusCode_Unauthorized, challenge: true,
+	badToken: {code: codes.Unauthenticated, status: http.StatusUnauthorized, challenge: true,
 		oauth: "invalid_token", description: "The access token is expired, revoked, malformed, or invalid for other reasons"},
-	scopeMissing: {code: codes.PermissionDenied, status: typev3.StatusCode_Forbidden, challenge: true,
+	scopeMissing: {code: codes.PermissionDenied, status: http.StatusForbidden, challenge: true,
 		oauth: "insufficient_scope", description: insufficient},
-	claimMissing: {code: codes.PermissionDenied, status: typev3.StatusCode_Forbidden, challenge: true,
+	claimMissing: {code: codes.PermissionDenied, status: http.StatusForbidden, challenge: true,
 		oauth: "insufficient_scope", description: insufficient},
-	noPolicy: {code: codes.PermissionDenied, status: typev3.StatusCode_Forbidden, body: "forbidden"},
+	noPolicy: {code: codes.PermissionDenied, status: http.StatusForbidden, body: "forbidden"},
 }
 
-// denial is a refusal of one kind, shared by all answers of one policy.
-type denial struct {
-	status   *rpcstatus.Status
-	response *authv3.CheckResponse_DeniedResponse
-}
-
-type denials [kinds]denial
+// denials are the refusals of one policy, of each kind one: the fields status and
+// denied_response, encoded, and shared by all answers.
+type denials [kinds][]byte
 
 // bareDenials are for refusals before a policy was chosen.
 var bareDenials = newDenials(&verify.Policy{})
@@ -100,22 +93,17 @@ func newDenials(p *verify.Policy) *denials {
 	var all denials
 	for k := range kinds {
 		f := faces[k]
-		var headers []*corev3.HeaderValueOption
+		denied := appendBytes(nil, deniedStatus, appendInt(nil, httpStatusCode, f.status))
 		if f.challenge {
-			headers = append(headers, overwrite("www-authenticate", f.challengeOf(p, k == scopeMissing)))
+			denied = overwrite{"www-authenticate", f.challengeOf(p, k == scopeMissing)}.append(denied, deniedHeaders)
 		}
 		if f.retry != "" {
-			headers = append(headers, overwrite("retry-after", f.retry))
+			denied = overwrite{"retry-after", f.retry}.append(denied, deniedHeaders)
 		}
-		headers = append(headers, overwrite("content-type", "application/json"))
-		all[k] = denial{
-			status: &rpcstatus.Status{Code: int32(f.code)},
-			response: &authv3.CheckResponse_DeniedResponse{DeniedResponse: &authv3.DeniedHttpResponse{
-				Status:  &typev3.HttpStatus{Code: f.status},
-				Headers: headers,
-				Body:    `{"error":"` + f.oauth + f.body + `"}`,
-			}},
-		}
+		denied = overwrite{"content-type", "application/json"}.append(denied, deniedHeaders)
+		denied = appendString(denied, deniedBody, `{"error":"`+f.oauth+f.body+`"}`)
+		all[k] = appendBytes(nil, responseStatus, appendInt(nil, statusCode, int32(f.code)))
+		all[k] = appendBytes(all[k], responseDenied, denied)
 	}
 	return &all
 }

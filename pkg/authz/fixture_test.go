@@ -9,6 +9,8 @@ import (
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/jwtguard/jwtguard/pkg/verify"
@@ -79,11 +81,31 @@ func newServer(t testing.TB, cfg Config) *Server {
 	return s
 }
 
-// ask sends one request to a server with one policy, which is the default.
+// ask sends one request to a server with one policy, which is the default, by
+// either codec: the answers must be the same.
 func ask(t testing.TB, p *verify.Policy, req *authv3.CheckRequest) answer {
 	t.Helper()
 	p.Name = verify.DefaultPolicy
-	return askServer(t, newServer(t, Config{Decider: &fake{policies: []*verify.Policy{p}}}), req)
+	s := newServer(t, Config{Decider: &fake{policies: []*verify.Policy{p}}})
+	a := askServer(t, s, req)
+	data, err := proto.Marshal(req)
+	if err != nil {
+		return a // the path has bytes that no message can have
+	}
+	if d := cmp.Diff(a, askWire(t, s.Listener(""), data), cmp.AllowUnexported(answer{})); d != "" {
+		t.Errorf("the codecs disagree (-generated +ours):\n%s", d)
+	}
+	return a
+}
+
+// askWire sends a request as it goes over the wire.
+func askWire(t testing.TB, l *Listener, data []byte) answer {
+	t.Helper()
+	resp := new(authv3.CheckResponse)
+	if err := proto.Unmarshal(l.answer(context.Background(), &incoming{buffer: mem.SliceBuffer(data)}), resp); err != nil {
+		t.Errorf("the answer cannot be decoded: %v", err)
+	}
+	return read(t, resp)
 }
 
 func askServer(t testing.TB, s *Server, req *authv3.CheckRequest) answer {

@@ -12,7 +12,8 @@ import (
 	"github.com/jwtguard/jwtguard/pkg/verify"
 )
 
-// FuzzCheck gives the server any CheckRequest that the protobuf decoder takes.
+// FuzzCheck gives the server any bytes, and what the protobuf decoder takes also by
+// the generated code.
 func FuzzCheck(f *testing.F) {
 	for _, req := range []*authv3.CheckRequest{
 		{},
@@ -47,11 +48,16 @@ func FuzzCheck(f *testing.F) {
 	}})
 
 	f.Fuzz(func(t *testing.T, data []byte, n byte) {
+		listener := s.Listener([]string{"", "default", "shadow", "missing"}[n%4])
+		h = heard{}
+		ours := askWire(t, listener, data)
+		if len(h.decisions) != 1 {
+			t.Errorf("observed %s", h.reasons())
+		}
 		req := new(authv3.CheckRequest)
 		if proto.Unmarshal(data, req) != nil {
 			return
 		}
-		listener := s.Listener([]string{"", "default", "shadow", "missing"}[n%4])
 		h = heard{}
 		resp, err := listener.Check(t.Context(), req)
 		if err != nil {
@@ -61,7 +67,10 @@ func FuzzCheck(f *testing.F) {
 			t.Errorf("observed %s", h.reasons())
 		}
 		got := read(t, resp)
-		if len(got.meta) != len(fields) || got.meta["reason"] == "" {
+		if ours.passes != got.passes || ours.http != got.http || ours.reason() != got.reason() {
+			t.Errorf("%t %d %s by our codec, %t %d %s by the generated one", ours.passes, ours.http, ours.reason(), got.passes, got.http, got.reason())
+		}
+		if len(got.meta) != len(about) || got.meta["reason"] == "" {
 			t.Errorf("metadata %v", got.meta)
 		}
 		if got.passes == (got.meta["decision"] == "deny") {

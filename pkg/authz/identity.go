@@ -25,16 +25,14 @@ func spellings(name string) []string {
 // split sorts the identity headers of all policies into those that p may set and
 // the others.
 func (p *plan) split(identity map[string]bool) {
+	var foreign []string
 	for name := range identity {
 		if !slices.Contains(p.own, name) {
-			p.foreign = append(p.foreign, name)
+			foreign = append(foreign, name)
 		}
 	}
-	slices.Sort(p.foreign)
-	p.identity = slices.Concat(p.own, p.foreign)
-	// Shared by all answers: an append must copy.
-	p.foreign = slices.Clip(p.foreign)
-	p.identity = slices.Clip(p.identity)
+	slices.Sort(foreign)
+	p.removeForeign, p.removeAll = newRemoval(foreign), newRemoval(slices.Concat(p.own, foreign))
 }
 
 // isHeaderName tells whether s is a field name (RFC 9110, section 5.1) in lower
@@ -60,16 +58,19 @@ func isTokenByte(c byte) bool {
 func (p *plan) mutations(d *verify.Decision, r *request, f found) mutations {
 	var m mutations
 	if d.OK() {
-		m.remove = p.foreign
+		m.remove = p.removeForeign
+		if len(p.own) > 0 {
+			m.set = make([]overwrite, 0, len(p.own)+2) // and the cookie and the path
+		}
 		for _, name := range p.own {
 			if value, ok := headerOf(d, name); ok && isPrintable(value) {
-				m.set(name, value)
+				m.set = append(m.set, overwrite{name, value})
 			} else {
-				m.remove = append(m.remove, name)
+				m.more = append(m.more, name)
 			}
 		}
 	} else {
-		m.remove = p.identity
+		m.remove = p.removeAll
 	}
 	if !p.Token.Forward {
 		p.removeToken(&m, r, f)

@@ -30,10 +30,10 @@ type snapshot struct {
 // plan is a policy with what its answers are made of.
 type plan struct {
 	*verify.Policy
-	own      []string // identity headers that this policy may set
-	foreign  []string // identity headers, all spellings, that it never sets
-	identity []string // own and foreign
-	denials  *denials
+	own           []string // identity headers that this policy may set
+	removeForeign removal  // identity headers, all spellings, that it never sets
+	removeAll     removal  // those and its own
+	denials       *denials
 }
 
 func newSnapshot(d Decider) (*snapshot, error) {
@@ -73,21 +73,35 @@ func newSnapshot(d Decider) (*snapshot, error) {
 	return s, nil
 }
 
+// choice is what a route's context extensions say of the policy.
+type choice struct {
+	policy string // empty and unnamed: the route does not say
+	named  bool
+	odd    bool // it sets an extension of ours that does not exist
+}
+
+// add takes one context extension.
+func (c *choice) add(name, value string) {
+	if name == policyExtension {
+		c.policy, c.named = value, true
+	} else if len(name) >= len(extensionPrefix) && strings.EqualFold(name[:len(extensionPrefix)], extensionPrefix) {
+		c.odd = true
+	}
+}
+
 // choose finds the plan for a request: the listener's policy, else the route's,
 // else the default. It is nil for a name that is not configured, and wherever the
 // route sets an extension of ours that does not exist: a misspelt name must not
 // turn into a weaker policy.
-func (s *snapshot) choose(fixed string, extensions map[string]string) *plan {
+func (s *snapshot) choose(fixed string, c choice) *plan {
 	name := verify.DefaultPolicy
-	for k, v := range extensions {
-		if k == policyExtension {
-			name = v
-		} else if len(k) >= len(extensionPrefix) && strings.EqualFold(k[:len(extensionPrefix)], extensionPrefix) {
-			return nil
-		}
-	}
-	if fixed != "" {
+	switch {
+	case c.odd:
+		return nil
+	case fixed != "":
 		name = fixed
+	case c.named:
+		name = c.policy
 	}
 	return s.plans[name]
 }

@@ -4,8 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"github.com/jwtguard/jwtguard/pkg/verify"
 )
 
 const (
@@ -19,8 +18,8 @@ const (
 // request is what we need of an HTTP request.
 type request struct {
 	credential lines    // of the header in which the policy expects the token
-	cookies    []string // lines of the cookie header
-	path       string   // with query, as the client sent it
+	cookies    []string // lines of the cookie header, where the policy looks at them
+	path       string   // with query, as the client sent it; where the policy looks at it
 	id         string
 	crowded    bool // too many headers: none was looked at
 }
@@ -31,37 +30,100 @@ type lines struct {
 	n     int
 }
 
-// gather reads the headers, once. Envoy fills headers or, with
-// encode_raw_headers, header_map, never both. Where both are there all the same,
-// a header counts once if they agree about it and as several if they differ.
-func gather(http *authv3.AttributeContext_HttpRequest, credential string) request {
-	r := request{path: http.GetPath()}
-	raw, joined := http.GetHeaderMap().GetHeaders(), http.GetHeaders()
-	if len(raw)+len(joined) > maxHeaders {
-		r.crowded = true
-		return r
+// message is a CheckRequest, by whichever codec it was read.
+type message interface {
+	// choice is what the route says of the policy; it is asked for first. An error,
+	// here and below, means that the message is no CheckRequest.
+	choice() (choice, error)
+	// describesHTTP tells whether it speaks of an HTTP request at all.
+	describesHTTP() bool
+	// gather shows the request's path and all its headers to g.
+	gather(g *gathering) error
+}
+
+// gathering picks what a policy needs out of a request. Envoy fills headers or,
+// with encode_raw_headers, header_map, never both. Where both are there all the
+// same, a header counts once if they agree about it and as several if they differ.
+type gathering struct {
+	source verify.TokenSource
+	r      request
+	path   string // of header_map, if pathed
+	pathed bool
+	joined []oneOfMany // of headers
+	n      int         // headers in all
+}
+
+// oneOfMany is an entry of the map headers, whose names differ at least in case.
+type oneOfMany struct {
+	name, value string
+	is          role
+}
+
+// role is what a header is to us.
+type role uint8
+
+const (
+	nothing role = iota
+	theCredential
+	aCookie
+	thePath
+	theID
+)
+
+// look counts a header, and tells what it is by its name.
+func look[T string | []byte](g *gathering, name T) role {
+	if g.n++; g.n > maxHeaders {
+		return nothing
 	}
-	for _, h := range raw {
-		switch name := h.GetKey(); {
-		case isName(name, credential):
-			r.credential.first, r.credential.n = lineOf(h), r.credential.n+1
-		case isName(name, "cookie"):
-			r.cookies = append(r.cookies, lineOf(h))
-		case isName(name, ":path"):
-			r.path = lineOf(h) // has the bytes that path shows as '!'
-		case isName(name, "x-request-id"):
-			r.setID(lineOf(h))
+	switch {
+	case isName(name, g.source.Header):
+		return theCredential
+	case g.source.Cookie != "" && isName(name, "cookie"):
+		return aCookie
+	case g.source.Query != "" && isName(name, ":path"):
+		return thePath
+	case isName(name, "x-request-id"):
+		return theID
+	}
+	return nothing
+}
+
+// line takes a line of header_map.
+func (g *gathering) line(is role, value string) {
+	if is == thePath {
+		g.path, g.pathed = value, true // has the bytes that path shows as '!'
+		return
+	}
+	g.r.add(is, value)
+}
+
+// entry takes an entry of the map headers. In a message an entry may stand twice,
+// and then the last one counts.
+func (g *gathering) entry(is role, name, value string) {
+	for i := range g.joined {
+		if g.joined[i].name == name {
+			g.joined[i].value = value
+			return
 		}
 	}
+	g.joined = append(g.joined, oneOfMany{name, value, is})
+}
+
+// request is what was gathered.
+func (g *gathering) request() request {
+	r := &g.r
+	if g.n > maxHeaders {
+		return request{path: r.path, crowded: true}
+	}
+	if g.pathed {
+		r.path = g.path
+	}
 	var again request
-	for name, value := range joined {
-		switch {
-		case isName(name, credential):
-			again.credential.first, again.credential.n = value, again.credential.n+1
-		case isName(name, "cookie"):
-			again.cookies = append(again.cookies, value)
-		case isName(name, "x-request-id"):
-			r.setID(value)
+	for _, e := range g.joined {
+		if e.is == theID {
+			r.setID(e.value)
+		} else {
+			again.add(e.is, e.value)
 		}
 	}
 	if r.credential.n != 1 || r.credential != again.credential {
@@ -73,29 +135,40 @@ func gather(http *authv3.AttributeContext_HttpRequest, credential string) reques
 	if !slices.Equal(r.cookies, again.cookies) {
 		r.cookies = append(r.cookies, again.cookies...)
 	}
-	return r
+	return *r
+}
+
+func (r *request) add(is role, value string) {
+	switch is {
+	case theCredential:
+		r.credential.first, r.credential.n = value, r.credential.n+1
+	case aCookie:
+		r.cookies = append(r.cookies, value)
+	case theID:
+		r.setID(value)
+	}
 }
 
 func (r *request) setID(s string) {
 	r.id = printable(s[:min(len(s), maxRequestID)])
 }
 
-// lineOf is the value of a header_map entry, which Envoy writes to raw_value. If
+// lineOf is the value of a line of header_map, which Envoy writes to raw_value. If
 // both are there and differ they are joined by a comma, as Envoy joins two lines,
 // and so count as two.
-func lineOf(h *corev3.HeaderValue) string {
-	switch value, raw := h.GetValue(), h.GetRawValue(); {
-	case len(raw) == 0 || value == string(raw):
-		return value
-	case value == "":
+func lineOf[T string | []byte](value T, raw []byte) string {
+	switch {
+	case len(raw) == 0 || string(value) == string(raw):
+		return string(value)
+	case len(value) == 0:
 		return string(raw)
 	default:
-		return value + "," + string(raw)
+		return string(value) + "," + string(raw)
 	}
 }
 
 // isName compares names of headers; want is in lower case, and if it is empty no
 // name is it.
-func isName(name, want string) bool {
-	return want != "" && len(name) == len(want) && strings.EqualFold(name, want)
+func isName[T string | []byte](name T, want string) bool {
+	return want != "" && len(name) == len(want) && strings.EqualFold(string(name), want)
 }

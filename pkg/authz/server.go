@@ -16,8 +16,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
-
 	"github.com/jwtguard/jwtguard/pkg/verify"
 )
 
@@ -90,21 +88,4 @@ func (s *Server) Swap(d Decider) error {
 	}
 	s.current.Store(snap)
 	return nil
-}
-
-// Listener is the service for one listener. Its policy, if it is not empty, is
-// that of all requests; else the route chooses.
-func (s *Server) Listener(policy string) authv3.AuthorizationServer {
-	return &listener{server: s, policy: policy}
-}
-
-type listener struct {
-	authv3.UnimplementedAuthorizationServer
-	server *Server
-	policy string
-}
-
-// Check answers one request. The error is always nil.
-func (l *listener) Check(ctx context.Context, req *authv3.CheckRequest) (*authv3.CheckResponse, error) {
-	return l.server.check(ctx, req, l.policy), nil
 }

@@ -19,12 +19,12 @@ func (p *plan) removeToken(m *mutations, r *request, f found) {
 		if rest == "" || !isWritable(rest) {
 			m.drop("cookie")
 		} else {
-			m.set("cookie", rest)
+			m.set = append(m.set, overwrite{"cookie", rest})
 		}
 	}
 	if p.Token.Query != "" && (f.query || r.crowded) {
 		if path := pathWithout(r.path, p.Token.Query); path != r.path {
-			m.set(":path", path)
+			m.set = append(m.set, overwrite{":path", path})
 		}
 	}
 }

@@ -3,6 +3,7 @@ module github.com/jwtguard/jwtguard
 go 1.26.0
 
 require (
+	github.com/KimMachineGun/automemlimit v1.0.1 // the memory limit of the container, for the garbage collector
 	github.com/envoyproxy/go-control-plane/envoy v1.40.0 // Envoy's ext_authz messages
 	github.com/go-json-experiment/json v1.27.2 // strict JSON: duplicate names and invalid UTF-8 are errors
 	github.com/go-logr/logr v1.4.4 // the type of logger that the OpenTelemetry SDK writes to
@@ -23,9 +24,9 @@ require (
 	go.yaml.in/yaml/v4 v4.0.0 // the configuration, with line and column of each node
 	golang.org/x/net v0.60.0 // tests: h2c, and a name server
 	golang.org/x/time v0.16.0 // the rate at which refused requests are logged
-	google.golang.org/genproto/googleapis/rpc v0.0.0-20261026165753-2ffab32bce7e // google.rpc.Status in ext_authz answers
+	google.golang.org/genproto/googleapis/rpc v0.0.0-20261026165753-2ffab32bce7e // tests and bench: google.rpc.Status in ext_authz answers
 	google.golang.org/grpc v1.85.0 // the server that Envoy calls
-	google.golang.org/protobuf v1.36.12 // google.protobuf.Struct in ext_authz answers
+	google.golang.org/protobuf v1.36.12 // the wire format of ext_authz messages
 )
 
 require (
@@ -47,6 +48,7 @@ require (
 	github.com/lestrrat-go/httprc/v3 v3.0.6 // indirect
 	github.com/lestrrat-go/option/v2 v2.0.0 // indirect
 	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
+	github.com/pbnjay/memory v0.0.0-20210728143218-7b4eea64cf58 // indirect
 	github.com/planetscale/vtprotobuf v0.6.1-0.20240319094008-0393e58bdf10 // indirect
 	github.com/prometheus/client_model v0.6.3 // indirect
 	github.com/prometheus/common v0.72.0 // indirect

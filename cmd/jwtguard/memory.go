@@ -2,10 +2,14 @@ package main
 
 import (
 	"context"
+	"log/slog"
+	"math"
 	"os"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
 )
 
 const (
@@ -20,7 +24,28 @@ const (
 	// heapTick is how often the setting follows the size of the heap, which
 	// changes with the number of keys alone.
 	heapTick = 5 * time.Second
+
+	// memoryShare is how much of its container's memory the runtime may use before
+	// it collects garbage all the time: the rest is for what it does not count, such
+	// as the kernel's buffers of sockets. A guard that is killed for its memory
+	// answers nothing; a busy collector only makes it slow.
+	memoryShare = 0.9
+	// memoryTick is how often the limit is read again: Kubernetes can change that of
+	// a running container.
+	memoryTick = time.Minute
 )
+
+// limitMemory has the runtime keep within the limit of the control group, if there
+// is one. Whoever sets GOMEMLIMIT decides himself.
+func limitMemory(log *slog.Logger) {
+	limit, err := memlimit.Set(memlimit.WithRatio(memoryShare), memlimit.WithRefreshInterval(context.Background(), memoryTick))
+	switch {
+	case err != nil:
+		log.Debug("the memory limit of the container is not known; GOMEMLIMIT sets one", "error", err)
+	case limit < math.MaxInt64:
+		log.Info("memory limit", "bytes", limit)
+	}
+}
 
 // keepHeapFloor collects garbage less often while the heap is small, until ctx
 // ends. Whoever sets GOGC decides himself; GOMEMLIMIT holds in either case.

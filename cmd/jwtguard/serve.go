@@ -77,6 +77,7 @@ func runServe(args []string, stdout, stderr io.Writer) int {
 	// A log reader that exits is not the end: without this, the runtime ends the
 	// process at the next line.
 	signal.Ignore(syscall.SIGPIPE)
+	limitMemory(log)
 	// Before anything is opened: the default for SIGHUP is to end the process.
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)

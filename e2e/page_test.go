@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/jwtguard/jwtguard/e2e/harness"
 	"github.com/jwtguard/jwtguard/internal/devissuer"
 )
@@ -114,13 +116,16 @@ func TestPageFollowsARotation(t *testing.T) {
 }
 
 // The page says when it is not live any more, and goes on by itself when the guard
-// is back.
+// is back. What happened before that is told by the new guard, and shown once.
 func TestPageOutlivesTheGuard(t *testing.T) {
 	c := browser(t)
 	w := newWorld(t, setup{alone: true, admin: freePort(t), state: newState(t)})
 	p := open(t, c, w.admin, phone)
 	p.await("live", "document.querySelector('#live').textContent === 'Live' && "+row(w.key.KID))
 	ask[any](p, row(w.key.KID)+".querySelector('details').open = true")
+	const events = "[...document.querySelectorAll('#events li')].map((e) => e.textContent)"
+	p.await("the key's beginning", events+".some((e) => e.includes('first seen'))")
+	before := ask[[]string](p, events)
 	if err := w.guard.Stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -130,6 +135,13 @@ func TestPageOutlivesTheGuard(t *testing.T) {
 	p.await("live again", "document.querySelector('#live').textContent === 'Live'")
 	if !ask[bool](p, row(w.key.KID)+".querySelector('details').open") {
 		t.Error("what was open is not any more")
+	}
+	fresh := open(t, c, w.admin, phone)
+	fresh.await("what the old guard saw", fmt.Sprintf("%s.length >= %d", events, len(before)))
+	for _, p := range []*tab{p, fresh} {
+		if diff := cmp.Diff(before, ask[[]string](p, events)); diff != "" {
+			t.Errorf("-before +after the restart:\n%s", diff)
+		}
 	}
 }
 

@@ -42,7 +42,7 @@ func runCheck(args []string, stdout, stderr io.Writer) int {
 	asJSON := flags.Bool("json", false, "")
 	maxAge := flags.Duration("max-age", 0, "")
 	usage := func(complaint string) int {
-		fmt.Fprintf(stderr, "jwtguard check: %s\n\n%s", escape(complaint), checkUsage)
+		fmt.Fprintf(stderr, "jwtguard check: %s\n\n%s", escape(complaint), synopsis(checkUsage))
 		return exitUsage
 	}
 	switch err := flags.Parse(args); {

@@ -231,11 +231,11 @@ func TestCheckUsage(t *testing.T) {
 	}{
 		{[]string{"-h"}, 0, checkUsage, ""},
 		{[]string{"--help"}, 0, checkUsage, ""},
-		{nil, 2, "", "jwtguard check: no configuration given: add -c FILE\n\n" + checkUsage},
-		{[]string{"-c", "a", "b"}, 2, "", "jwtguard check: unexpected argument \"b\"\n\n" + checkUsage},
-		{[]string{"-x"}, 2, "", "jwtguard check: flag provided but not defined: -x\n\n" + checkUsage},
-		{[]string{"-c", "a", "--max-age", "-1s"}, 2, "", "jwtguard check: --max-age must be between 0 and 8760h\n\n" + checkUsage},
-		{[]string{"-c", "a", "--max-age", "9000h"}, 2, "", "jwtguard check: --max-age must be between 0 and 8760h\n\n" + checkUsage},
+		{nil, 2, "", "jwtguard check: no configuration given: add -c FILE\n\n" + synopsis(checkUsage)},
+		{[]string{"-c", "a", "b"}, 2, "", "jwtguard check: unexpected argument \"b\"\n\n" + synopsis(checkUsage)},
+		{[]string{"-x"}, 2, "", "jwtguard check: flag provided but not defined: -x\n\n" + synopsis(checkUsage)},
+		{[]string{"-c", "a", "--max-age", "-1s"}, 2, "", "jwtguard check: --max-age must be between 0 and 8760h\n\n" + synopsis(checkUsage)},
+		{[]string{"-c", "a", "--max-age", "9000h"}, 2, "", "jwtguard check: --max-age must be between 0 and 8760h\n\n" + synopsis(checkUsage)},
 		{[]string{"-c", "/nonexistent/jwtguard.yaml"}, 2, "", "/nonexistent/jwtguard.yaml: cannot be read: no such file or directory\n"},
 	} {
 		var stdout, stderr bytes.Buffer

@@ -45,19 +45,20 @@ func (g *guardRun) events(told func(name, data string) bool) {
 	}
 }
 
-// What a reader of events is told of the life of keys is what stands in the ledger.
+// What a reader of events is told of the life of keys is what stands in the ledger,
+// and after a restart it is told in the very same words.
 func TestLifeEventsAreTheLedgersRecords(t *testing.T) {
 	w := newWorld(t)
 	g := w.startReady(w.listen() + "state_dir: " + w.path("state") + "\nissuers:\n" + w.fixed("", devissuer.SharedKey("next", "ES256").JWK()))
 	w.keys("revoke", "--reason", "leaked", "corp", "next").says(t, 0, "in force and durable")
+	var words []string
 	var told []map[string]any
 	g.events(func(name, data string) bool {
 		if name != "life" {
 			return false
 		}
-		var l map[string]any
-		g.must(json.Unmarshal([]byte(data), &l))
-		told = append(told, l)
+		l := object(t, data)
+		words, told = append(words, data), append(told, l)
 		return l["to"] == "revoked"
 	})
 	text, err := os.ReadFile(w.path("state/ledger.jsonl"))
@@ -77,6 +78,17 @@ func TestLifeEventsAreTheLedgersRecords(t *testing.T) {
 	}
 	if diff := cmp.Diff(kept, told); diff != "" || len(told) < 4 {
 		t.Errorf("-ledger +events:\n%s", diff)
+	}
+	w.must(g.stop())
+	var again []string
+	w.startFile().events(func(name, data string) bool {
+		if name == "life" {
+			again = append(again, data)
+		}
+		return len(again) == len(words)
+	})
+	if diff := cmp.Diff(words, again); diff != "" {
+		t.Errorf("-before +after the restart:\n%s", diff)
 	}
 }
 

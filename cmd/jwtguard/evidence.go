@@ -84,6 +84,6 @@ func (e *evidenceRun) complain(format string, args ...any) {
 // misuse is a complaint about the command line.
 func (e *evidenceRun) misuse(format string, args ...any) int {
 	e.complain(format, args...)
-	fmt.Fprint(e.stderr, "\n"+e.usage)
+	fmt.Fprint(e.stderr, "\n"+synopsis(e.usage))
 	return exitUsage
 }

@@ -32,6 +32,8 @@ the guard runs or not, and changes nothing.
   --format F   json (default), which can be verified, or markdown, to be read
 
 Counts of use are written every 5 minutes: the borders of the period are that sharp.
+A running guard gives the same with its counts until now: GET /api/v1/evidence of its
+admin listener, with from, to and format.
 
 Exit status: 0 done; 1 the ledger is damaged, or has nothing of the period; 2 wrong
 usage, or a configuration, ledger or output that cannot be used.
@@ -56,15 +58,9 @@ func runEvidenceExport(ctx context.Context, args []string, stdout, stderr io.Wri
 	case *format != "json" && *format != "markdown":
 		return e.misuse("--format %+q: write json or markdown", *format)
 	}
-	var period [2]time.Time
-	for i, text := range []string{*from, *to} {
-		var err error
-		if period[i], err = evidenceTime(text, i == 1); err != nil {
-			return e.misuse("%s %v", [...]string{"--from", "--to"}[i], err)
-		}
-	}
-	if !period[0].IsZero() && !period[1].IsZero() && period[1].Before(period[0]) {
-		return e.misuse("--to %s is before --from %s", *to, *from)
+	first, last, err := ledger.ReadPeriod(*from, *to)
+	if err != nil {
+		return e.misuse("--%v", err)
 	}
 	c, err := config.Load(*file)
 	if err != nil {
@@ -76,7 +72,7 @@ func runEvidenceExport(ctx context.Context, args []string, stdout, stderr io.Wri
 		return exitUsage
 	}
 	x, err := ledger.ReadEvidence(ctx, ledger.EvidenceConfig{
-		Dir: c.StateDir, From: period[0], To: period[1], Promises: promises(c), ReadKey: jose.ReadMaterial,
+		Dir: c.StateDir, From: first, To: last, Promises: promises(c), ReadKey: jose.ReadMaterial,
 	})
 	if err != nil {
 		return e.failed(c, err)
@@ -102,24 +98,6 @@ func runEvidenceExport(ctx context.Context, args []string, stdout, stderr io.Wri
 	fmt.Fprintln(stdout, oneLine(fmt.Sprintf("%s: guard %s, %s to %s, %s, %s; head %d %s", *out, name(x.Guard), evidenceStamp(x.From), evidenceStamp(x.To),
 		checkCount(len(x.Keys), "key", "keys"), checkCount(len(x.Gaps), "gap", "gaps"), x.HeadSeq, x.Head)))
 	return exitDone
-}
-
-// evidenceTime reads a time, or a date, which as an end is included. Empty is zero.
-func evidenceTime(text string, end bool) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	if t, err := time.Parse(time.RFC3339, text); err == nil {
-		return t.UTC(), nil
-	}
-	t, err := time.Parse(time.DateOnly, text)
-	if err != nil {
-		return t, fmt.Errorf("%+q: write a time as in 2026-11-01T12:00:00Z, or a date as in 2026-11-01", text)
-	}
-	if end {
-		t = t.AddDate(0, 0, 1).Add(-time.Nanosecond)
-	}
-	return t, nil
 }
 
 func evidenceStamp(t time.Time) string { return t.Truncate(time.Second).Format(time.RFC3339) }

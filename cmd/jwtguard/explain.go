@@ -50,7 +50,7 @@ func runExplain(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return exitUsage
 	}
 	refuse := func(complaint string) int {
-		return fail(complaint + "\n\n" + strings.TrimSuffix(explainUsage, "\n"))
+		return fail(complaint + "\n\n" + strings.TrimSuffix(synopsis(explainUsage), "\n"))
 	}
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):

@@ -466,7 +466,7 @@ func TestExplainUsage(t *testing.T) {
 		says   string
 	}{
 		"help":                   {[]string{"--help"}, 0, explainUsage},
-		"no file":                {nil, 2, "jwtguard explain: no configuration given: add -c FILE\n\nUsage:"},
+		"no file":                {nil, 2, "jwtguard explain: no configuration given: add -c FILE\n\n" + synopsis(explainUsage)},
 		"a file that is missing": {[]string{"-c", w.path("none")}, 2, w.path("none") + ": cannot be read: no such file or directory\n"},
 		"an unknown flag":        {[]string{"-c", w.file, "--token", "x"}, 2, "flag provided but not defined: -token"},
 		"a token among the args": {[]string{"-c", w.file, "SECRET"}, 2, "the token is read from standard input"},

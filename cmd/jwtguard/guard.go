@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/jwtguard/jwtguard/internal/admin"
 	"github.com/jwtguard/jwtguard/internal/config"
 	"github.com/jwtguard/jwtguard/internal/ledger"
@@ -33,6 +35,7 @@ type guard struct {
 	ledger    *ledger.Ledger // nil: memory only
 	released  atomic.Bool    // the ledger was given back
 	refusals  refusalNotes
+	accounts  *rate.Limiter // of usage that is written before it is due
 
 	current atomic.Pointer[inForce]
 
@@ -50,12 +53,12 @@ type inForce struct {
 // newGuard makes a guard of the configuration that was loaded from file, and of
 // what the ledger remembers; l is nil without one. It starts nothing.
 func newGuard(file *configFile, c *config.Config, l *ledger.Ledger, log *slog.Logger) (*guard, error) {
-	g := &guard{refusals: newRefusalNotes(), log: log, file: file, started: c, ledger: l}
+	g := &guard{refusals: newRefusalNotes(), accounts: newAccounts(), log: log, file: file, started: c, ledger: l}
 	var err error
 	if g.events, err = g.newTelemetry(); err != nil {
 		return nil, err
 	}
-	g.feed = admin.NewFeed(g, g.events.Refusals)
+	g.feed = admin.NewFeed(g, g.events.Refusals, g.past())
 	lives := journal{log: g.events, feed: g.feed}
 	cfg := jwkscache.GroupConfig{Report: g.events.Fetched, Strict: c.Ledger.Strict && l != nil}
 	var last time.Time

@@ -95,7 +95,7 @@ func (c keysCommand) start(args []string, stdout, stderr io.Writer) int {
 		return exitDone
 	case err != nil:
 		k.complain("%v", err)
-		fmt.Fprint(stderr, "\n"+c.usage)
+		fmt.Fprint(stderr, "\n"+synopsis(c.usage))
 		return exitUsage
 	}
 	switch err := k.find(); {

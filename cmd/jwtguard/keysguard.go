@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/jwtguard/jwtguard/internal/admin"
 	"github.com/jwtguard/jwtguard/internal/config"
 )
 
@@ -29,8 +30,10 @@ func (k *keysRun) find() error {
 	}
 	switch {
 	case k.tokenPath != "":
-		k.token, err = readTokenFile(k.tokenPath)
-		return err
+		if k.token, err = admin.ReadToken(k.tokenPath); err != nil {
+			return fmt.Errorf("token file %s: %w", k.tokenPath, err)
+		}
+		return nil
 	case k.file != "":
 		return fmt.Errorf("changes over TCP take a token, and %s has no admin.token_file: set it and start the guard anew, or add --token-file FILE", k.file)
 	}

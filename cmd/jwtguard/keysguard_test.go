@@ -53,7 +53,7 @@ func TestKeysRefuseATokenFileThatIsNone(t *testing.T) {
 			g.dir:                           "is not a regular file: write the token into one",
 			g.path("pipe"):                  "is not a regular file: write the token into one",
 			g.file("open", "s3cret", 0o644): "can be read by every user (mode 0644): run chmod o-r on it, and exchange the token",
-			g.file("empty", "\n", 0o600):    "is empty: it must hold the token",
+			g.file("empty", "\n", 0o600):    "is empty: write a random token into it",
 			g.file("big", strings.Repeat("x", 4097), 0o600): "is larger than 4096 bytes: it must hold the token alone",
 			g.file("two", "s3cret\nX-Forged: 1", 0o600):     "must hold one token of printable ASCII characters without spaces: no header can carry another one",
 			g.file("binary", "\x00\xff", 0o600):             "must hold one token of printable ASCII characters without spaces: no header can carry another one",

@@ -84,7 +84,7 @@ func runVersion(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprint(stdout, versionUsage)
 		return exitDone
 	}
-	fmt.Fprintf(stderr, "jwtguard version: unexpected argument %q\n\n%s", args[0], versionUsage)
+	fmt.Fprintf(stderr, "jwtguard version: unexpected argument %q\n\n%s", args[0], synopsis(versionUsage))
 	return exitUsage
 }
 

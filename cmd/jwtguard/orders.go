@@ -19,10 +19,14 @@ import (
 func (g *guard) newAPI() (*admin.API, error) {
 	listen := g.started.Listen.Admin
 	host, _, _ := net.SplitHostPort(listen.Addr)
-	return admin.New(admin.Config{
+	cfg := admin.Config{
 		Guard: g, Orders: g.group, Pinned: g.pinned, Kept: g.kept, Record: g.refused, Feed: g.feed,
 		Probes: admin.Probes(g.readiness, g.events.Handler()), Name: guardID(g.started), TokenFile: g.started.Admin.TokenFile, Host: host,
-	})
+	}
+	if g.ledger != nil {
+		cfg.Evidence = g.evidence
+	}
+	return admin.New(cfg)
 }
 
 // refused puts a refused attempt on record.

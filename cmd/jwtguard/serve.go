@@ -53,7 +53,7 @@ func runServe(args []string, stdout, stderr io.Writer) int {
 	var lf logFlags
 	lf.register(flags)
 	refuse := func(complaint string) int {
-		fmt.Fprintf(stderr, "jwtguard serve: %s\n\n%s", complaint, serveUsage)
+		fmt.Fprintf(stderr, "jwtguard serve: %s\n\n%s", complaint, synopsis(serveUsage))
 		return exitUsage
 	}
 	switch err := flags.Parse(args); {

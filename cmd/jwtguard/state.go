@@ -20,6 +20,9 @@ const (
 	// lockWithin is how long a starting guard waits for the state directory: its
 	// predecessor gives it back when it begins to drain.
 	lockWithin = 15 * time.Second
+	// pastEvents is how much of what happened before the start is shown to who reads
+	// events: a rotation of a fleet's keys, and what led to it.
+	pastEvents = 200
 	// releaseWithin is how long a stopping guard takes to write what it knows of
 	// the use of keys. A disk that hangs must not use up the time to stop.
 	releaseWithin = 2 * time.Second
@@ -66,6 +69,18 @@ func restored(l *ledger.Ledger) map[string]*keyset.Set {
 		sets[r.Issuer] = r.Set
 	}
 	return sets
+}
+
+// past is what happened to keys before the start, as far as it is shown.
+func (g *guard) past() [][]byte {
+	if g.ledger == nil {
+		return nil
+	}
+	lines, err := g.ledger.Recent(context.Background(), pastEvents)
+	if err != nil {
+		g.log.Warn("ledger_finding", "detail", fmt.Sprintf("events before the start are not shown: %v", err))
+	}
+	return lines
 }
 
 // kept tells why orders are not kept beyond the life of this process; nil: they

@@ -31,7 +31,7 @@ func (g *guard) measured() ([]telemetry.Issuer, keyset.Instant) {
 		cache := current.caches[i.Issuer]
 		all = append(all, telemetry.Issuer{
 			Name: i.Name, Set: cache.Set(), LastSuccess: cache.Status().LastSuccess,
-			Skew: i.ClockSkew, MaxLifetime: i.MaxLifetime,
+			Skew: i.ClockSkew, MaxLifetime: i.MaxLifetime, Recording: g.since.Life,
 		})
 	}
 	return all, g.clock.Now()

@@ -51,3 +51,10 @@ func escape(text string) string {
 	}
 	return b.String()
 }
+
+// synopsis is how a command is called, by its usage text, for who called it wrong:
+// the complaint is to be seen above it.
+func synopsis(usage string) string {
+	call, _, _ := strings.Cut(usage, "\n\n")
+	return call + "\n--help tells more.\n"
+}

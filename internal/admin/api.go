@@ -54,7 +54,8 @@ type Orders interface {
 // to a successor: what it is told now would be forgotten.
 var ErrReleased = ledger.ErrReleased
 
-// Config is what an API is made of. All but TokenFile and Host are required.
+// Config is what an API is made of. All but Evidence, Name, TokenFile and Host are
+// required.
 type Config struct {
 	Guard  Guard
 	Orders Orders
@@ -65,8 +66,12 @@ type Config struct {
 	Kept func() error
 	// Record is told what was refused; it must not block. See [Refusal].
 	Record func(Refusal)
-	Feed   *Feed
-	Probes http.Handler
+	// Evidence makes evidence from the ledger, of a period as [ledger.EvidenceConfig]
+	// has it; by is who asks: "uid:" and the user of the unix socket, or an address.
+	// Nil: there is no ledger.
+	Evidence func(ctx context.Context, by string, from, to time.Time) (*ledger.Export, error)
+	Feed     *Feed
+	Probes   http.Handler
 
 	Name      string // of the guard, for people
 	TokenFile string // holds the bearer token for changes over TCP; empty: there are none
@@ -81,6 +86,7 @@ type API struct {
 	changes   chan struct{} // holds one for each change under way
 	refreshes chan struct{} // and for each refresh
 	streams   chan struct{} // and for each reader of events
+	exports   chan struct{} // and for each export of evidence
 
 	guessing sync.Mutex
 	guesses  *rate.Limiter // by guessing: of the wrong tokens
@@ -99,7 +105,7 @@ func New(cfg Config) (*API, error) {
 	a := &API{
 		cfg: cfg, page: page, mux: http.NewServeMux(),
 		changes: make(chan struct{}, concurrentChanges), refreshes: make(chan struct{}, concurrentChanges),
-		streams:  make(chan struct{}, maxStreams),
+		streams: make(chan struct{}, maxStreams), exports: make(chan struct{}, concurrentExports),
 		guesses:  rate.NewLimiter(guessesPerSecond, guessesPerSecond),
 		refusals: refusals{passing: rate.NewLimiter(refusalsPerSecond, refusalsPerSecond), record: cfg.Record},
 	}
@@ -108,6 +114,7 @@ func New(cfg Config) (*API, error) {
 	a.show("/api/v1/keys", a.list)
 	a.show("/api/v1/keys/{issuer}/{kid}", a.one)
 	a.show("/api/v1/events", a.events)
+	a.show("/api/v1/evidence", a.evidence)
 	for _, action := range []keyset.Action{keyset.Retire, keyset.Revoke, keyset.Reinstate} {
 		a.act("/api/v1/keys/{issuer}/{kid}/"+string(action), func(w http.ResponseWriter, r *http.Request, actor string) *problem {
 			return a.order(w, r, action, actor)

@@ -9,10 +9,10 @@ const (
 	// maxStreams bounds the readers of events: each takes a connection, and what
 	// waits for it takes memory. A page is one, and people are few.
 	maxStreams = 16
-	// eventsWithin is how long a reader may take for what is written at once, in
-	// place of the server's limit for a whole answer. Something is written each
+	// readWithin is how long a reader may take for what is written at once, in place
+	// of the server's limit for a whole answer. Of events, something is written each
 	// second, so that who is gone is found out.
-	eventsWithin = 10 * time.Second
+	readWithin = 10 * time.Second
 )
 
 // events serves what happens, as server-sent events, until the reader leaves,
@@ -48,11 +48,10 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) *problem {
 // write puts a chunk on its way. It is false when the reader is gone, or takes too
 // long.
 func (c chunk) write(w http.ResponseWriter) bool {
-	out := http.NewResponseController(w)
 	put := func(text []byte) bool {
-		_ = out.SetWriteDeadline(time.Now().Add(eventsWithin))
+		inTime(w)
 		_, err := w.Write(text)
-		return err == nil && out.Flush() == nil
+		return err == nil && http.NewResponseController(w).Flush() == nil
 	}
 	if c.state != nil {
 		for text := range c.state.whole {
@@ -62,4 +61,9 @@ func (c chunk) write(w http.ResponseWriter) bool {
 		}
 	}
 	return len(c.text) == 0 || put(c.text)
+}
+
+// inTime gives a reader its time for what is written next.
+func inTime(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(readWithin))
 }

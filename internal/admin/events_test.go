@@ -121,6 +121,40 @@ func TestLifeIsToldOnceToEveryReader(t *testing.T) {
 	})
 }
 
+// What happened before the start comes first, with the times that it had then.
+func TestLifeBeforeTheStartIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, corp(t, "old"))
+		w.past = [][]byte{
+			[]byte(`{"seq":7,"time":"2026-07-31T23:59:58Z","life":"2026-07-31T23:59:59Z","prev":"00","event":"key_ordered","issuer":"corp","iss":"https://idp.test","kid":"old","thumbprint":"T","action":"retire","forced":true,"reason":"rotated","actor":"uid:7"}`),
+			[]byte(`not a line`),
+			[]byte(`{"seq":9,"time":"2026-08-01T00:00:00Z","life":"2026-08-01T00:00:00Z","event":"anomaly","anomaly":"clock_step","detail":"1h0m0s","attrs":{}}`),
+		}
+		w.serve(t, Config{})
+		w.api.cfg.Feed.Life(keyset.Change{Name: "corp", Events: []keyset.Event{{Type: keyset.EventAnomaly, At: at(0), Anomaly: keyset.MassRemoval}}})
+		defer w.run(t)()
+		r := w.listen(t, "")
+		defer r.leave()
+		r.state()
+		var got [3]Life
+		ids := map[string]bool{}
+		for i := range got {
+			ids[r.want("life", &got[i]).id] = true
+		}
+		midnight := noon.Add(-12 * time.Hour)
+		want := [3]Life{
+			{Time: midnight.Add(-2 * time.Second), Life: midnight.Add(-time.Second), Event: "key_ordered", Issuer: "corp", Iss: "https://idp.test",
+				Kid: "old", Thumbprint: "T", Action: "retire", Forced: true, Reason: "rotated", Actor: "uid:7"},
+			{Time: midnight, Life: midnight, Event: "anomaly", Anomaly: "clock_step", Detail: "1h0m0s"},
+			{Time: noon, Life: noon, Event: "anomaly", Issuer: "corp", Anomaly: "mass_removal"},
+		}
+		if diff := cmp.Diff(want, got); diff != "" || len(ids) != 3 {
+			t.Error(diff, ids)
+		}
+		r.want("usage", new(usage))
+	})
+}
+
 // Of what happened long ago the newest is kept.
 func TestLifeThatIsKeptIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

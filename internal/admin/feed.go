@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"encoding/json"
 	"strconv"
 	"sync"
 	"time"
@@ -39,9 +40,20 @@ type Feed struct {
 }
 
 // NewFeed makes a Feed that shows the keys of a guard, and the sums of refused
-// requests by reason. It asks neither before [Feed.Run].
-func NewFeed(guard Guard, refusals func() map[verify.Reason]uint64) *Feed {
-	return &Feed{guard: guard, refusals: refusals, run: strconv.FormatInt(time.Now().UnixMilli(), 36), wake: make(chan struct{}, 1)}
+// requests by reason. It asks neither before [Feed.Run]. past is what happened to
+// keys before the start, the oldest first, each as an object with the members of
+// [Life]: lines of the ledger. What cannot be read of it is left out.
+func NewFeed(guard Guard, refusals func() map[verify.Reason]uint64, past [][]byte) *Feed {
+	f := &Feed{guard: guard, refusals: refusals, run: strconv.FormatInt(time.Now().UnixMilli(), 36), wake: make(chan struct{}, 1)}
+	for _, text := range past[max(0, len(past)-keptLife):] {
+		var l Life
+		if json.Unmarshal(text, &l) == nil {
+			f.recent = append(f.recent, l)
+		}
+	}
+	f.number = uint64(len(f.recent))
+	f.told = f.number
+	return f
 }
 
 // Life passes on what happened to the keys of an issuer.

@@ -31,6 +31,14 @@ func ConnContext(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, userKey{}, "uid:"+strconv.FormatUint(uint64(uid), 10))
 }
 
+// asker is who asks: the user of the unix socket, or else the address of the peer.
+func asker(r *http.Request) string {
+	if user, ok := socketUser(r); ok {
+		return user
+	}
+	return r.RemoteAddr
+}
+
 // socketUser is who asks, over a unix socket, such as "uid:1000"; ok is false for
 // everybody else.
 func socketUser(r *http.Request) (user string, ok bool) {

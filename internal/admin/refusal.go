@@ -77,10 +77,7 @@ func (s *refusals) tell(r Refusal) {
 
 // refuse answers with a problem, and has it recorded.
 func (a *API) refuse(w http.ResponseWriter, r *http.Request, p *problem) {
-	refusal := Refusal{From: r.RemoteAddr, Method: r.Method, Path: r.URL.EscapedPath(), Status: p.Status, Reason: p.reason, Detail: p.Detail}
-	if user, ok := socketUser(r); ok {
-		refusal.From = user
-	}
+	refusal := Refusal{From: asker(r), Method: r.Method, Path: r.URL.EscapedPath(), Status: p.Status, Reason: p.reason, Detail: p.Detail}
 	if p.told != "" {
 		refusal.Detail = p.told
 	}

@@ -119,7 +119,7 @@ func TestTokenFilesThatAreNotTaken(t *testing.T) {
 			if a.Status != 401 || a.Detail != "admin.token_file cannot be used; the guard's log says why" || len(w.orders) > 0 {
 				t.Errorf("%+v", a)
 			}
-			if len(seen) != 1 || seen[0].Reason != BadTokenFile || !strings.HasPrefix(seen[0].Detail, "admin.token_file: ") || !strings.Contains(seen[0].Detail, tt.want) {
+			if len(seen) != 1 || seen[0].Reason != BadTokenFile || !strings.HasPrefix(seen[0].Detail, "admin.token_file "+tt.path+": ") || !strings.Contains(seen[0].Detail, tt.want) {
 				t.Errorf("recorded %+v", seen)
 			}
 		})

@@ -30,6 +30,7 @@ type world struct {
 	kept    error
 	refetch func(ctx context.Context, issuer string) (result, detail string, err error)
 	pinned  map[string]string // places by kid
+	past    [][]byte          // lines of the ledger
 
 	mu       sync.Mutex
 	sets     []IssuerKeys
@@ -53,7 +54,7 @@ func (w *world) serve(t *testing.T, cfg Config) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		return maps.Clone(w.denied)
-	})
+	}, w.past)
 	cfg.Probes = Probes(NewReadiness(func() []Issuer { return nil }), http.NotFoundHandler())
 	cfg.Kept = func() error { return w.kept }
 	cfg.Pinned = func(_ string, k *keyset.Key) (string, bool) {

@@ -234,22 +234,6 @@ func (l *Ledger) abandon(m *commit, cause error) error {
 	return fmt.Errorf("not written: %w", cause)
 }
 
-// Note puts something else on record, such as a refused order. It never blocks;
-// while the disk fails, the newest are left out. The event and the names are words
-// of a-z, 0-9 and _.
-func (l *Ledger) Note(event string, attrs map[string]string) {
-	m := newNote(event, attrs)
-	l.mu.Lock()
-	if !l.released {
-		m.at = l.clock()
-		l.n++
-		l.queue.admit(item{n: l.n, note: &m})
-		l.queue.upTo = l.n
-	}
-	l.mu.Unlock()
-	l.signal()
-}
-
 // signal wakes the writer.
 func (l *Ledger) signal() {
 	select {

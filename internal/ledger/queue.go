@@ -62,6 +62,7 @@ type queue struct {
 	notes   int               // among the items
 	sets    map[string]latest // by iss; recorded ones
 	commits []*commit
+	usage   bool      // the usage of all keys is to be written, before it is due
 	upTo    uint64    // the last call that recorded something
 	leftOut uint64    // lines for which there was no room
 	since   time.Time // when the first of them was left out, by the wall clock
@@ -143,7 +144,7 @@ func (i item) bared() item {
 // restore puts back what could not be written, before what has come since.
 func (q *queue) restore(t queue) {
 	newer := *q
-	*q = queue{commits: newer.commits, sets: t.sets, upTo: max(t.upTo, newer.upTo), leftOut: t.leftOut + newer.leftOut, since: t.since}
+	*q = queue{commits: newer.commits, sets: t.sets, usage: t.usage || newer.usage, upTo: max(t.upTo, newer.upTo), leftOut: t.leftOut + newer.leftOut, since: t.since}
 	if q.since.IsZero() {
 		q.since = newer.since
 	}

@@ -184,7 +184,7 @@ func (w *writer) compose(q *queue, now keyset.Instant, last bool) *batch {
 			b.usage(d) // a crash must not lose the last use before a key's end
 		}
 	}
-	if last || !time.Now().Before(w.usageAt) {
+	if last || q.usage || !time.Now().Before(w.usageAt) {
 		w.account(b, last)
 	}
 	if last {
@@ -236,7 +236,7 @@ func (w *writer) succeeded(q *queue, b *batch, now keyset.Instant) bool {
 	w.status.Failing, w.status.FailingSince = nil, time.Time{}
 	w.publish()
 	w.announce()
-	if !time.Now().Before(w.usageAt) {
+	if q.usage || !time.Now().Before(w.usageAt) {
 		w.usageAt = time.Now().Add(usageEvery)
 	}
 	if !time.Now().Before(w.headAt) {
@@ -291,5 +291,5 @@ func (w *writer) announce() {
 }
 
 func (w *writer) logHead() {
-	w.log.Info("ledger_head", slog.Uint64("seq", w.seq), slog.String("hash", string(w.head[:])))
+	w.log.Info("ledger_head", slog.String("guard", w.cfg.Guard), slog.Uint64("seq", w.seq), slog.String("hash", string(w.head[:])))
 }

@@ -36,8 +36,7 @@ func (c *collection) key(i *Issuer, k *keyset.Key) {
 	}
 	c.when(c.retires, k.GraceUntil, name)
 	if state.Usable() {
-		recording := c.now.Life.Add(-time.Since(c.since))
-		c.ObserveFloat64(c.safe, truth(i.Set.Safety(k, i.Skew, i.MaxLifetime, recording, c.now).OK()), name)
+		c.ObserveFloat64(c.safe, truth(i.Set.Safety(k, i.Skew, i.MaxLifetime, i.Recording, c.now).OK()), name)
 	}
 }
 

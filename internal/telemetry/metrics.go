@@ -24,7 +24,6 @@ const scope = "github.com/jwtguard/jwtguard"
 type metrics struct {
 	*instruments
 	cfg     Config
-	since   time.Time // every use was counted since then, by the monotonic clock
 	handler http.Handler
 
 	counts    counts
@@ -43,7 +42,7 @@ type lifetimeLabels struct {
 
 // newMetrics makes the metrics, for the given readers besides the scrapes.
 func newMetrics(cfg Config, about *resource.Resource, readers ...sdk.Reader) (*metrics, error) {
-	m := &metrics{cfg: cfg, since: time.Now()}
+	m := &metrics{cfg: cfg}
 	scraped, handler, err := newScrape(cfg.Log)
 	if err != nil {
 		return nil, err

@@ -24,6 +24,7 @@ type Issuer struct {
 	LastSuccess time.Time // of a fetch, by the wall clock; zero: none since the start
 	Skew        time.Duration
 	MaxLifetime time.Duration // 0: unbounded
+	Recording   time.Time     // lifecycle time since when every use was counted
 }
 
 // Config is what a Telemetry is made of.

@@ -36,6 +36,7 @@ type world struct {
 	verifier *verify.Verifier
 	*Telemetry
 
+	recording        time.Time
 	gone             bool   // the issuer is no more in the configuration
 	sequence, errors uint64 // of the ledger
 	metadata         map[string][]string
@@ -47,6 +48,7 @@ type world struct {
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, clock: jwkscache.NewClock(nil, time.Time{}), sequence: 1}
+	w.recording = w.clock.Now().Life
 	w.keys.Store(keyset.New(keyset.Params{Interval: 5 * time.Minute, MaxStale: 4 * time.Hour, Grace: time.Hour, RemovalConfirm: 30 * time.Second}))
 	var err error
 	w.Telemetry, err = New(Config{
@@ -82,7 +84,7 @@ func (w *world) issuers() ([]Issuer, keyset.Instant) {
 	if w.gone {
 		return nil, w.clock.Now()
 	}
-	return []Issuer{{Name: issuerName, Set: w.Set(), LastSuccess: w.Set().Observed().Wall, Skew: time.Minute}}, w.clock.Now()
+	return []Issuer{{Name: issuerName, Set: w.Set(), LastSuccess: w.Set().Observed().Wall, Skew: time.Minute, Recording: w.recording}}, w.clock.Now()
 }
 
 // publish has the guard see a document of these keys.

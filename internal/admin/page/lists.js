@@ -51,11 +51,12 @@ function sayRefusals() {
 }
 
 const mostEvents = 300;
-const heard = new Set();
+const heard = new Map(); // the list's items by what they tell
 
-function takeLife(id, l) {
-  if (heard.has(id)) return; // told again after a break
-  heard.add(id);
+// takeLife shows what happened to a key. After a break it is told again: by the
+// same guard under the same id, and by one that was started anew under another.
+function takeLife(l, text) {
+  if (heard.has(text)) return;
   const li = document.createElement("li");
   const t = make(li, "time", "", clock(when(l.time)));
   t.dateTime = l.time;
@@ -70,5 +71,9 @@ function takeLife(id, l) {
   make(li, "span", "faint", " · " + more.filter(Boolean).join(" · "));
   const list = byId("events");
   list.prepend(li);
-  while (list.childElementCount > mostEvents) list.lastElementChild.remove();
+  heard.set(text, li);
+  if (heard.size <= mostEvents) return;
+  const [oldest, item] = heard.entries().next().value;
+  item.remove();
+  heard.delete(oldest);
 }

@@ -25,7 +25,7 @@ function connect() {
   const s = source = new EventSource("/api/v1/events");
   const on = (name, f) => s.addEventListener(name, (e) => {
     lastEvent = performance.now();
-    f(JSON.parse(e.data), e.lastEventId);
+    f(JSON.parse(e.data), e.data);
     live(true);
   });
   on("usage", (u) => {
@@ -46,7 +46,7 @@ function connect() {
     unseen = undefined;
     place();
   });
-  on("life", (l, id) => takeLife(id, l));
+  on("life", takeLife);
   s.addEventListener("error", () => {
     live(false);
     if (s.readyState === EventSource.CLOSED && s === source) setTimeout(connect, retry); // refused: the browser does not try again

@@ -9,6 +9,7 @@ require (
 	github.com/go-logr/logr v1.4.4 // the type of logger that the OpenTelemetry SDK writes to
 	github.com/google/go-cmp v0.7.0 // tests: differences that can be read
 	github.com/lestrrat-go/jwx/v3 v3.3.0 // key parsing and signature arithmetic, in internal/jose alone
+	github.com/maypok86/otter/v2 v2.4.0 // the token cache: reads without locks, a bound in bytes; in pkg/verify alone
 	github.com/prometheus/client_golang v1.25.0 // serves scrapes, as text and as OpenMetrics
 	go.opentelemetry.io/otel v1.47.0 // metrics and spans, in internal/telemetry alone
 	go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetricgrpc v1.47.0 // pushes metrics where OTEL_* says so

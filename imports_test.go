@@ -40,6 +40,7 @@ var homes = map[string][]string{
 	"github.com/envoyproxy/":  {"pkg/authz", "cmd/jwtguard"},
 	"google.golang.org/grpc":  {"pkg/authz", "cmd/jwtguard"},
 	"go.yaml.in/":             {"internal/config"},
+	"github.com/maypok86/":    {"pkg/verify"},
 }
 
 // pure lists what packages without I/O must not import.

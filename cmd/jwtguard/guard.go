@@ -46,8 +46,9 @@ type guard struct {
 
 // inForce is a configuration with what was made of it.
 type inForce struct {
-	config *config.Config
-	caches map[string]*jwkscache.Cache // by iss
+	config   *config.Config
+	caches   map[string]*jwkscache.Cache // by iss
+	verifier *verify.Verifier
 }
 
 // newGuard makes a guard of the configuration that was loaded from file, and of
@@ -87,8 +88,7 @@ func newGuard(file *configFile, c *config.Config, l *ledger.Ledger, log *slog.Lo
 // prepared is a configuration that could be put into force.
 type prepared struct {
 	inForce
-	plan     *jwkscache.Plan
-	verifier *verify.Verifier
+	plan *jwkscache.Plan
 }
 
 func (g *guard) prepare(c *config.Config) (*prepared, error) {
@@ -125,7 +125,9 @@ func (g *guard) adopt(p *prepared) error {
 	if err := g.authz.Swap(p.verifier); err != nil {
 		return err
 	}
-	g.current.Store(&p.inForce)
+	if old := g.current.Swap(&p.inForce); old != nil {
+		old.verifier.DropCache()
+	}
 	return nil
 }
 

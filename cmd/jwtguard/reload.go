@@ -104,7 +104,6 @@ func fixedSettings(a, b *config.Config) []string {
 		{"listen.drain", a.Listen.Drain, b.Listen.Drain},
 		{"state_dir", a.StateDir, b.StateDir},
 		{"ledger", a.Ledger, b.Ledger},
-		{"token_cache", a.TokenCache, b.TokenCache},
 		{"admin", a.Admin, b.Admin},
 	} {
 		if !reflect.DeepEqual(s.a, s.b) {

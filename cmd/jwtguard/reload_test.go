@@ -192,7 +192,7 @@ func TestReloadNamesWhatNeedsARestart(t *testing.T) {
 	for _, setting := range []string{"guard", "listen.grpc", "listen.socket_mode", "listen.admin", "listen.metrics", "listen.drain", "state_dir"} {
 		g.event(0, `"msg":"config_needs_restart"`, `"setting":"`+setting+`"`)
 	}
-	for _, setting := range []string{"listen.tls", "ledger", "token_cache", "admin"} {
+	for _, setting := range []string{"listen.tls", "ledger", "admin"} {
 		if strings.Contains(g.log.String(), `"setting":"`+setting+`"`) {
 			t.Errorf("%s did not change", setting)
 		}

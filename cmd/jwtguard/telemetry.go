@@ -5,6 +5,7 @@ import (
 
 	"github.com/jwtguard/jwtguard/internal/telemetry"
 	"github.com/jwtguard/jwtguard/pkg/keyset"
+	"github.com/jwtguard/jwtguard/pkg/verify"
 )
 
 // newTelemetry makes what observes the guard.
@@ -13,6 +14,7 @@ func (g *guard) newTelemetry() (*telemetry.Telemetry, error) {
 	cfg := telemetry.Config{
 		Log: g.log, Issuers: g.measured, Metadata: metadata.ValueFromIncomingContext,
 		Guard: guardID(g.started), Version: version, Commit: commit,
+		TokenCache: func() (verify.CacheSize, bool) { return g.current.Load().verifier.CacheSize() },
 	}
 	if g.ledger != nil {
 		cfg.Ledger = func() (sequence, errors uint64) {

@@ -78,7 +78,7 @@ func newVerifier(c *config.Config, keys func(iss string) verify.Keys) (*verify.V
 	for _, name := range slices.Sorted(maps.Keys(c.Policies)) {
 		policies = append(policies, policy(name, c.Policies[name], issuers))
 	}
-	v, err := verify.New(policies)
+	v, err := verify.New(policies, c.TokenCache.MaxBytes)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.File, err)
 	}

@@ -18,6 +18,9 @@ var settings = []params{
 // clockSkew is that of all issuers.
 const clockSkew = 5 * time.Second
 
+// tokenCacheBytes: the token cache is on, as it is by default.
+const tokenCacheBytes = 1 << 20
+
 // schedule makes a random schedule. It begins with a life that is worth something:
 // two keys that are listed and known.
 func schedule(seed uint64) []step {

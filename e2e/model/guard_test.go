@@ -77,7 +77,7 @@ func startGuard(w *world) (*guard, error) {
 			Types: []string{"JWT"}, ClockSkew: clockSkew, Keys: w.faults.keys(cache),
 		})
 	}
-	if g.verifier, err = verify.New([]*verify.Policy{g.policy}); err != nil {
+	if g.verifier, err = verify.New([]*verify.Policy{g.policy}, tokenCacheBytes); err != nil {
 		return nil, err
 	}
 	g.group.Adopt(plan)

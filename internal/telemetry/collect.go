@@ -38,6 +38,7 @@ func (c *collection) run() {
 	}
 	c.anomaliesOf(other)
 	c.decisions()
+	c.tokenCache()
 	c.counts.prune(c.held, c.now.Wall)
 
 	c.ObserveFloat64(c.drift, c.now.Wall.Sub(c.now.Life).Seconds())
@@ -115,6 +116,24 @@ func (c *collection) decisions() {
 				c.ObserveInt64(c.instruments.decisions, int64(n), labels("policy", policy, "decision", verdict.String(), "reason", string(r)))
 			})
 		})
+	}
+}
+
+// tokenCache shows how often the cache was asked, also at 0 while there is one, and
+// also after a reload has turned it off: what was counted stays counted.
+func (c *collection) tokenCache() {
+	if c.cfg.TokenCache == nil {
+		return
+	}
+	size, on := c.cfg.TokenCache()
+	for use, result := range map[verify.CacheUse]string{verify.CacheHit: "hit", verify.CacheMiss: "miss"} {
+		if n := c.cacheUses[use].Load(); on || n > 0 {
+			c.ObserveInt64(c.cacheRequests, int64(n), labels("result", result))
+		}
+	}
+	if on {
+		c.ObserveFloat64(c.cacheEntries, float64(size.Entries))
+		c.ObserveFloat64(c.cacheBytes, float64(size.Bytes))
 	}
 }
 

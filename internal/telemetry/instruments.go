@@ -25,11 +25,11 @@ type instruments struct {
 	duration, lifetime metric.Float64Histogram
 
 	validations, decisions, attempts, anomalies, refreshes metric.Int64ObservableCounter
-	ledgerErrors, reloads                                  metric.Int64ObservableCounter
+	ledgerErrors, reloads, cacheRequests                   metric.Int64ObservableCounter
 
 	keyInfo, keyState, firstSeen, lastUsed, latestExpiry, latestIssued, retires, retired, safe metric.Float64ObservableGauge
 	lastSuccess, stale, keys, skipped, setInfo                                                 metric.Float64ObservableGauge
-	ledgerSequence, drift, build                                                               metric.Float64ObservableGauge
+	ledgerSequence, drift, build, cacheEntries, cacheBytes                                     metric.Float64ObservableGauge
 }
 
 // maker makes instruments and keeps what went wrong.
@@ -67,6 +67,10 @@ func newInstruments(meter metric.Meter, ledger bool) (*instruments, []metric.Obs
 		keys:        m.gauge("jwks_keys", "", "Keys of the last observation that are not out of service."),
 		skipped:     m.gauge("jwks_skipped_keys", "", "Keys of the last observation that are not used, by reason."),
 		setInfo:     m.gauge("jwks_set_info", "", "A hash of the keys of the last observation that are not out of service: replicas must agree."),
+
+		cacheRequests: m.counter("token_cache_requests", "Checks that asked the token cache, by what it knew."),
+		cacheEntries:  m.gauge("token_cache_entries", "", "Tokens that the token cache remembers."),
+		cacheBytes:    m.gauge("token_cache", "By", "Memory that the token cache takes."),
 
 		drift: m.gauge("clock_drift", "s", "By how much the wall clock is ahead of lifecycle time."),
 		build: m.gauge("build_info", "", "What is running."),

@@ -30,6 +30,7 @@ type metrics struct {
 	anomalies shelf[[len(anomalies)]atomic.Uint64]
 	refreshes shelf[[refreshResults]atomic.Uint64]
 	reloads   struct{ ok, failed atomic.Uint64 }
+	cacheUses [verify.CacheHit + 1]atomic.Uint64
 
 	decided   verdicts[[]metric.RecordOption] // label sets of the duration, made beforehand
 	lifetimes shelf[lifetimeLabels]           // and of the lifetime, by the issuer's name

@@ -17,7 +17,7 @@ func accepted(w *world) verify.Decision {
 	return verify.Decision{
 		Verdict: verify.Allow, Reason: verify.OK, Policy: w.verifier.Policy("default"), At: w.clock.Now(),
 		Issuer: w.verifier.Policy("default").Issuers[0], Key: k, Kid: "k", Alg: "ES256", State: keyset.Active,
-		Expires: now.Add(time.Minute), Issued: now,
+		Expires: now.Add(time.Minute), Issued: now, Cache: verify.CacheHit,
 	}
 }
 

@@ -4,11 +4,13 @@ import (
 	"encoding/hex"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 
 	"github.com/jwtguard/jwtguard/internal/devissuer"
@@ -35,6 +37,7 @@ var otlpNames = map[string]string{
 	"jwtguard.jwks_refreshes": "", "jwtguard.jwks_last_success_timestamp": "s", "jwtguard.jwks_stale_timestamp": "s",
 	"jwtguard.jwks_keys": "", "jwtguard.jwks_skipped_keys": "", "jwtguard.jwks_set_info": "",
 	"jwtguard.ledger_sequence": "", "jwtguard.ledger_errors": "", "jwtguard.build_info": "", "jwtguard.clock_drift": "s", "jwtguard.config_reloads": "",
+	"jwtguard.token_cache_requests": "", "jwtguard.token_cache_entries": "", "jwtguard.token_cache": "By",
 }
 
 // everything makes a row of each metric.
@@ -59,9 +62,7 @@ func TestMetricsArePushedAndScrapedByTheirNames(t *testing.T) {
 			for name, m := range r.names() {
 				got[name] = m.Unit
 				in := strings.Replace(name, ".", "_", 1)
-				if m.Unit == "s" {
-					in += "_seconds"
-				}
+				in += map[string]string{"s": "_seconds", "By": "_bytes"}[m.Unit]
 				if m.GetSum() != nil {
 					in += "_total"
 				}
@@ -89,8 +90,12 @@ func TestSpanOfACheck(t *testing.T) {
 			flush := w.push()
 			w.publish(keyOf("a").JWK())
 			w.metadata = map[string][]string{"traceparent": {sampled}, "tracestate": {"vendor=1"}}
-			w.check("watched", keyOf("a").Token(w.claims()))
+			token := keyOf("a").Token(w.claims())
+			w.check("watched", token)
 			w.check("default", "no token")
+			w.check("default", token)
+			w.check("default", token)
+			w.check("default", strings.Repeat("x", 9000))
 			flush()
 			var checks []*tracepb.Span
 			for _, s := range r.spans() {
@@ -98,7 +103,7 @@ func TestSpanOfACheck(t *testing.T) {
 					checks = append(checks, s)
 				}
 			}
-			if len(checks) != 2 {
+			if len(checks) != 5 {
 				t.Fatalf("%d spans", len(checks))
 			}
 			for i, s := range checks {
@@ -113,11 +118,25 @@ func TestSpanOfACheck(t *testing.T) {
 				}
 			}
 			k := w.Set().Keys()[0]
-			want := []map[string]string{{
-				"jwtguard.decision": "shadow_deny", "jwtguard.reason": "scope_insufficient", "jwtguard.policy": "watched", "jwtguard.issuer": "corp",
-				"jwtguard.kid": "a", "jwtguard.thumbprint": k.Thumbprint, "jwtguard.key_state": "active", "jwtguard.alg": "EdDSA",
-			}, {"jwtguard.decision": "deny", "jwtguard.reason": "token_malformed", "jwtguard.policy": "default"}}
-			if diff := cmp.Diff(want, []map[string]string{attributesOf(checks[0]), attributesOf(checks[1])}); diff != "" {
+			about := func(decision, reason, policy, hit string) map[string]string {
+				return map[string]string{
+					"jwtguard.decision": decision, "jwtguard.reason": reason, "jwtguard.policy": policy, "jwtguard.issuer": "corp",
+					"jwtguard.kid": "a", "jwtguard.thumbprint": k.Thumbprint, "jwtguard.key_state": "active", "jwtguard.alg": "EdDSA",
+					"jwtguard.token_cache.hit": hit,
+				}
+			}
+			want := []map[string]string{
+				about("shadow_deny", "scope_insufficient", "watched", "false"),
+				{"jwtguard.decision": "deny", "jwtguard.reason": "token_malformed", "jwtguard.policy": "default", "jwtguard.token_cache.hit": "false"},
+				about("allow", "ok", "default", "false"),
+				about("allow", "ok", "default", "true"),
+				{"jwtguard.decision": "deny", "jwtguard.reason": "token_too_large", "jwtguard.policy": "default"},
+			}
+			var got []map[string]string
+			for _, s := range checks {
+				got = append(got, attributesOf(s))
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -128,6 +147,9 @@ func attributesOf(s *tracepb.Span) map[string]string {
 	all := map[string]string{}
 	for _, a := range s.Attributes {
 		all[a.Key] = a.Value.GetStringValue()
+		if b, ok := a.Value.GetValue().(*commonpb.AnyValue_BoolValue); ok {
+			all[a.Key] = strconv.FormatBool(b.BoolValue)
+		}
 	}
 	return all
 }

@@ -76,6 +76,9 @@ func attributes(d *verify.Decision) []attribute.KeyValue {
 		all = append(all, attribute.String("jwtguard.kid", d.Kid), attribute.String("jwtguard.thumbprint", d.Key.Thumbprint),
 			attribute.String("jwtguard.key_state", d.State.String()), attribute.String("jwtguard.alg", d.Alg))
 	}
+	if d.Cache != verify.NoCache {
+		all = append(all, attribute.Bool("jwtguard.token_cache.hit", d.Cache == verify.CacheHit))
+	}
 	return all
 }
 

@@ -36,6 +36,9 @@ type Config struct {
 	// Ledger gives the sequence of its last line, and how many writes went wrong
 	// since the start. Nil: there is no ledger.
 	Ledger func() (sequence, errors uint64)
+	// TokenCache measures the token cache; ok is false while there is none. Nil: there
+	// never is one.
+	TokenCache func() (size verify.CacheSize, ok bool)
 	// Metadata gives the values of a name in the metadata of the gRPC call that ctx
 	// belongs to. Nil: spans have no parents.
 	Metadata func(ctx context.Context, name string) []string
@@ -135,6 +138,9 @@ func (t *Telemetry) Reloaded(err error) {
 func (t *Telemetry) Observe(ctx context.Context, d *verify.Decision, elapsed time.Duration, requestID string) {
 	t.log.Observe(ctx, d, elapsed, requestID)
 	t.metrics.counts.count(d)
+	if d.Cache != verify.NoCache {
+		t.metrics.cacheUses[min(d.Cache, verify.CacheHit)].Add(1)
+	}
 	sampled := context.Background() // the call's own has no span, and is slow to ask
 	if t.spans != nil {
 		sampled = t.spans.check(ctx, d, elapsed)

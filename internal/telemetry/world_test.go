@@ -59,6 +59,7 @@ func newWorld(t testing.TB) *world {
 			return w.metadata[name]
 		},
 		Guard: "guard-1", Version: "v1", Commit: "abc",
+		TokenCache: func() (verify.CacheSize, bool) { return w.verifier.CacheSize() },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -70,7 +71,7 @@ func newWorld(t testing.TB) *world {
 	w.verifier, err = verify.New([]*verify.Policy{
 		{Name: verify.DefaultPolicy, Issuers: []*verify.Issuer{issuer}},
 		{Name: "watched", Issuers: []*verify.Issuer{issuer}, Shadow: true, RequiredScopes: []string{"admin"}},
-	})
+	}, 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +195,7 @@ func (w *world) rows() []string {
 	for line := range strings.Lines(w.scrape("")) {
 		line = strings.TrimSpace(line)
 		if strings.HasPrefix(line, "#") || strings.Contains(line, "_bucket{") || strings.Contains(line, "_sum{") || strings.HasPrefix(line, "jwtguard_build_info") ||
-			strings.HasPrefix(line, "jwtguard_config") || strings.HasPrefix(line, "jwtguard_key_anomalies") && strings.HasSuffix(line, " 0") ||
+			strings.HasPrefix(line, "jwtguard_config") || strings.HasPrefix(line, "jwtguard_token_cache") || strings.HasPrefix(line, "jwtguard_key_anomalies") && strings.HasSuffix(line, " 0") ||
 			strings.HasPrefix(line, "jwtguard_jwks_refreshes") && strings.HasSuffix(line, " 0") {
 			continue
 		}

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"crypto"
+	"crypto/sha256"
 	"fmt"
 	"strings"
 	"testing"
@@ -56,6 +57,87 @@ func BenchmarkDecide(b *testing.B) {
 			b.ReportMetric(float64(ours.Nanoseconds())/float64(b.N), "ours-ns/op")
 			b.ReportMetric(float64(bare.Nanoseconds())/float64(b.N), "bare-ns/op")
 			b.ReportMetric(float64(ours)/float64(bare), "ratio")
+		})
+	}
+}
+
+// BenchmarkDecideSeen judges tokens that were seen before, by turns many of them, of
+// one issuer or many with a key each, beside the SHA-256 of such a token.
+func BenchmarkDecideSeen(b *testing.B) {
+	for _, tt := range []struct{ issuers, tokens int }{{1, 1}, {1, 10_000}, {10_000, 1}, {10_000, 10_000}} {
+		b.Run(fmt.Sprintf("issuers=%d/tokens=%d", tt.issuers, tt.tokens), func(b *testing.B) {
+			v, p, tokens := crowd(tt.issuers, tt.tokens)
+			for _, token := range tokens {
+				v.Decide(p, token, at(0))
+			}
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				if d := v.Decide(p, tokens[i%len(tokens)], at(0)); d.Cache != CacheHit {
+					b.Fatal(d.Reason, d.Cache)
+				}
+				i++
+			}
+		})
+	}
+	_, _, tokens := crowd(1, 1)
+	b.Run("sha256", func(b *testing.B) {
+		token := []byte(tokens[0])
+		for b.Loop() {
+			sha256.Sum256(token)
+		}
+	})
+	b.Run("parallel", func(b *testing.B) {
+		v, p, tokens := crowd(1, 1000)
+		for _, token := range tokens {
+			v.Decide(p, token, at(0))
+		}
+		b.ReportAllocs()
+		b.RunParallel(func(pb *testing.PB) {
+			for i := 0; pb.Next(); i++ {
+				v.Decide(p, tokens[i%len(tokens)], at(0))
+			}
+		})
+	})
+}
+
+// crowd is a verifier of many issuers, each with a key, and typical tokens of them.
+func crowd(issuers, tokens int) (*Verifier, *Policy, []string) {
+	s := goodScene()
+	s.claims["jti"], s.claims["email"] = strings.Repeat("0123456789abcdef", 2), "someone@example.com"
+	s.claims["permissions"] = strings.Repeat("read:orders write:orders ", 16)
+	p := &Policy{Name: DefaultPolicy, ClaimHeaders: []ClaimHeader{{"sub", "x-jwt-sub"}, {"scope", "x-jwt-scope"}}}
+	for i := range issuers {
+		issuer := s.issuer
+		issuer.Name, issuer.ID = fmt.Sprint("i", i), fmt.Sprint("https://issuer-", i, ".example.com")
+		issuer.Keys = holding(s.set)
+		p.Issuers = append(p.Issuers, &issuer)
+	}
+	all := make([]string, tokens)
+	for i := range all {
+		s.claims["iss"], s.claims["sub"] = p.Issuers[i%issuers].ID, fmt.Sprint("user-", i)
+		all[i] = s.token()
+	}
+	return must(New([]*Policy{p}, 64<<20)), p, all
+}
+
+// BenchmarkDecideNew is a token's first time, with a cache that it enters.
+func BenchmarkDecideNew(b *testing.B) {
+	for _, s := range []struct {
+		alg, kid string
+		key      crypto.Signer
+	}{{"RS256", "rsa", rsaKey()}, {"ES256", "ec", p256Key()}, {"EdDSA", "ed", edKey()}} {
+		b.Run(s.alg, func(b *testing.B) {
+			plain, p, text := typical(b, s.alg, s.kid, s.key)
+			v := must(New(plain.Policies(), roomy))
+			cache := v.cache.Load()
+			b.ReportAllocs()
+			for b.Loop() {
+				if d := v.Decide(p, text, at(0)); d.Cache != CacheMiss || !d.OK() {
+					b.Fatal(d.Detail)
+				}
+				cache.entries.InvalidateAll()
+			}
 		})
 	}
 }

@@ -41,6 +41,17 @@ func (j *judge) checkClaims() Reason {
 	if r != OK {
 		return r
 	}
+	if r := j.checkTimes(); r != OK {
+		return r
+	}
+	if j.issuer.audiences != nil && !slices.ContainsFunc(aud, func(a string) bool { return slices.Contains(j.issuer.audiences, a) }) {
+		return j.stop(AudienceMismatch, "aud is %s, ours are %v", quoteAll(aud), j.issuer.audiences)
+	}
+	return OK
+}
+
+// checkTimes is the part of step 10 that the clock has a say in.
+func (j *judge) checkTimes() Reason {
 	now, skew := j.now.Wall.Unix(), seconds(j.issuer.ClockSkew)
 	switch t := j.times; {
 	case now >= t.exp+skew:
@@ -51,9 +62,6 @@ func (j *judge) checkClaims() Reason {
 		return j.stop(IssuedInFuture, "iat is %s, in %s", when(t.iat), ago(t.iat-now))
 	case j.issuer.MaxLifetime > 0 && t.exp-t.iat > seconds(j.issuer.MaxLifetime):
 		return j.stop(LifetimeTooLong, "exp is %s after iat, max_lifetime is %s", ago(t.exp-t.iat), j.issuer.MaxLifetime)
-	}
-	if j.issuer.audiences != nil && !slices.ContainsFunc(aud, func(a string) bool { return slices.Contains(j.issuer.audiences, a) }) {
-		return j.stop(AudienceMismatch, "aud is %s, ours are %v", quoteAll(aud), j.issuer.audiences)
 	}
 	return OK
 }

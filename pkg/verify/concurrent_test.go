@@ -11,6 +11,11 @@ import (
 // While sets are swapped under it, each decision is that of one of the sets, and
 // whole: never the state of one with the reason of another.
 func TestDecisionsWhileSetsAreSwapped(t *testing.T) {
+	t.Run("without a cache", func(t *testing.T) { decideWhileSetsAreSwapped(t, 0) })
+	t.Run("with a cache", func(t *testing.T) { decideWhileSetsAreSwapped(t, roomy) })
+}
+
+func decideWhileSetsAreSwapped(t *testing.T, cacheBytes int64) {
 	good := goodScene().set
 	sets := map[*keyset.Set]Reason{
 		good:                                   OK,
@@ -42,7 +47,7 @@ func TestDecisionsWhileSetsAreSwapped(t *testing.T) {
 	issuer, keys := s.issuer, holding(good)
 	issuer.Keys = keys
 	p := &Policy{Name: DefaultPolicy, Issuers: []*Issuer{&issuer}, ClaimHeaders: []ClaimHeader{{"sub", "x-sub"}}}
-	v := must(New([]*Policy{p}))
+	v := must(New([]*Policy{p}, cacheBytes))
 	token := s.token()
 
 	stop := make(chan struct{})
@@ -103,15 +108,33 @@ func TestSetIsLoadedOnce(t *testing.T) {
 		s.issuer.Keys = keys
 		policy := s.policy
 		policy.Issuers = []*Issuer{&s.issuer}
-		v, token := must(New([]*Policy{&policy})), s.token()
+		v, token := must(New([]*Policy{&policy}, 0)), s.token()
+		cached := must(New([]*Policy{&policy}, roomy))
 		for _, judge := range []func(*Policy, string, Instant) Decision{
 			v.Decide,
+			cached.Decide,
+			cached.Decide,
 			func(p *Policy, token string, now Instant) Decision { d, _ := v.Explain(p, token, now); return d },
 		} {
 			keys.asked = 0
 			if d := judge(&policy, token, s.now); d.Reason != tt.want || keys.asked > 1 {
 				t.Errorf("%s: %s, the set was loaded %d times", tt.name, d.Reason, keys.asked)
 			}
+		}
+	}
+}
+
+// Also where what is remembered of a token turns out to say nothing about it.
+func TestSetIsLoadedOnceBySomebodyElsesKey(t *testing.T) {
+	s := goodScene()
+	keys := &turning{sets: []*keyset.Set{s.set, observed(-time.Minute, jwk("ec", otherKey())), s.set}}
+	s.issuer.Keys = keys
+	policy := s.policy
+	policy.Issuers = []*Issuer{&s.issuer}
+	v, token := must(New([]*Policy{&policy}, roomy)), s.token()
+	for i, want := range []Reason{OK, SignatureInvalid, OK} {
+		if d := v.Decide(&policy, token, s.now); d.Reason != want || d.Cache != CacheMiss || keys.asked != i+1 {
+			t.Errorf("%s, cache use %d, the set was loaded %d times, want %s", d.Reason, d.Cache, keys.asked, want)
 		}
 	}
 }

@@ -40,6 +40,16 @@ const (
 	AwaitRefresh         // ask for one, wait a little, and decide again
 )
 
+// CacheUse is the part that the token cache had in a decision.
+type CacheUse uint8
+
+// The uses of the cache.
+const (
+	NoCache   CacheUse = iota // there is none, or it was not asked
+	CacheMiss                 // every step was taken
+	CacheHit                  // what was found when the token was first seen still held
+)
+
 // HeaderValue is a header for the upstream.
 type HeaderValue struct {
 	Name  string // lower case
@@ -62,7 +72,8 @@ type Decision struct {
 
 	Signature keyset.Signature // of key_retired and key_revoked alone
 	Refresh   Refresh
-	Headers   []HeaderValue // claim and payload headers; only of a token that was accepted
+	Headers   []HeaderValue // claim and payload headers, not to be changed; only of a token that was accepted
+	Cache     CacheUse
 
 	Expires time.Time // exp of an accepted token
 	Issued  time.Time // iat of an accepted token; zero if it has none

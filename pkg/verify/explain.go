@@ -26,9 +26,10 @@ type StepReport struct {
 	Note    string  `json:"note,omitempty"` // for the operator; may name claims, never the signature
 }
 
-// Explain is [Verifier.Decide] with a report of each step.
+// Explain is [Verifier.Decide] with a report of each step. It takes each step, and
+// leaves the token cache alone.
 func (v *Verifier) Explain(p *Policy, token string, now Instant) (Decision, []StepReport) {
-	j := v.begin(p, token, now)
+	j := begin(v.bound[p], token, now)
 	reports := make([]StepReport, 0, len(steps))
 	stopped := false
 	for _, s := range steps {
@@ -44,6 +45,7 @@ func (v *Verifier) Explain(p *Policy, token string, now Instant) (Decision, []St
 		reports = append(reports, report)
 	}
 	if !stopped {
+		j.copied = j.claimHeaders()
 		j.accept()
 	}
 	return j.d, reports

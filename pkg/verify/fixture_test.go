@@ -28,11 +28,13 @@ var (
 	otherKey = sync.OnceValue(func() *ecdsa.PrivateKey { return newECKey(elliptic.P256()) })
 	p384Key  = sync.OnceValue(func() *ecdsa.PrivateKey { return newECKey(elliptic.P384()) })
 	p521Key  = sync.OnceValue(func() *ecdsa.PrivateKey { return newECKey(elliptic.P521()) })
-	edKey    = sync.OnceValue(func() ed25519.PrivateKey {
-		_, key, err := ed25519.GenerateKey(rand.Reader)
-		return must(key, err)
-	})
+	edKey    = sync.OnceValue(newEdKey)
 )
+
+func newEdKey() ed25519.PrivateKey {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	return must(key, err)
+}
 
 func newECKey(c elliptic.Curve) *ecdsa.PrivateKey { return must(ecdsa.GenerateKey(c, rand.Reader)) }
 
@@ -222,12 +224,22 @@ func (s *scene) token() string {
 // verifier is the scene's, with the policy to ask it about.
 func (s *scene) verifier(t testing.TB) (*Verifier, *Policy) {
 	t.Helper()
+	return s.cached(t, 0)
+}
+
+// cached is a verifier with a token cache of so many bytes. Further policies take
+// the scene's issuer.
+func (s *scene) cached(t testing.TB, bytes int64, more ...*Policy) (*Verifier, *Policy) {
+	t.Helper()
 	issuer, policy := s.issuer, s.policy
 	issuer.Keys = holding(s.set)
 	if policy.Issuers == nil {
 		policy.Issuers = []*Issuer{&issuer}
 	}
-	v, err := New([]*Policy{&policy})
+	for _, p := range more {
+		p.Issuers = policy.Issuers
+	}
+	v, err := New(append(more, &policy), bytes)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,7 +67,7 @@ var newArena = sync.OnceValue(func() *arena {
 	issuer.Algorithms, issuer.Keys = algorithms(), holding(set)
 	a.policy = &Policy{Name: DefaultPolicy, Issuers: []*Issuer{&issuer}, PayloadHeader: "x-payload",
 		ClaimHeaders: []ClaimHeader{{"sub", "x-sub"}, {"c", "x-c"}, {"aud", "x-aud"}}}
-	a.v = must(New([]*Policy{a.policy}))
+	a.v = must(New([]*Policy{a.policy}, 0))
 	return a
 })
 

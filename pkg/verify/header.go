@@ -15,24 +15,34 @@ const (
 	maxPayloadHeader = 4 << 10
 )
 
-// headers are the claim and payload headers of an accepted token. What cannot be
-// written as a header is left out, and the header is then removed from the
-// request, so that upstream a header that is there is always the guard's.
-func (j *judge) headers() []HeaderValue {
-	if len(j.ClaimHeaders) == 0 && j.PayloadHeader == "" {
+// claimHeaders are those of an accepted token. What cannot be written as a header
+// is left out, and the header is then removed from the request, so that upstream a
+// header that is there is always the guard's.
+func (j *judge) claimHeaders() []HeaderValue {
+	if len(j.ClaimHeaders) == 0 {
 		return nil
 	}
-	set := make([]HeaderValue, 0, len(j.ClaimHeaders)+1)
+	set := make([]HeaderValue, 0, len(j.ClaimHeaders)+1) // room for the payload
 	for _, h := range j.ClaimHeaders {
 		claim, _ := j.token.Claims.Get(h.Claim)
 		if text, ok := headerText(claim); ok {
 			set = append(set, HeaderValue{Name: h.Header, Value: text})
 		}
 	}
-	if j.PayloadHeader != "" && len(j.token.Payload) <= maxPayloadHeader {
-		set = append(set, HeaderValue{Name: j.PayloadHeader, Value: j.token.Payload})
-	}
 	return set
+}
+
+// withPayload adds the payload header, if the policy has one. The payload is cut
+// out of the request's own token, whose form was found good.
+func (j *judge) withPayload(set []HeaderValue) []HeaderValue {
+	if j.PayloadHeader == "" {
+		return set
+	}
+	payload := j.raw[strings.IndexByte(j.raw, '.')+1 : strings.LastIndexByte(j.raw, '.')]
+	if len(payload) > maxPayloadHeader {
+		return set
+	}
+	return append(set, HeaderValue{Name: j.PayloadHeader, Value: payload})
 }
 
 // headerText writes a claim as a header's value: strings as they are, integers

@@ -27,7 +27,7 @@ func mixed() (a, b *Issuer, policies []*Policy) {
 // the kid the same or not.
 func TestKeysNeverCrossIssuers(t *testing.T) {
 	a, b, policies := mixed()
-	v := must(New(policies))
+	v := must(New(policies, 0))
 	for _, tt := range []struct {
 		policy string
 		says   *Issuer // iss
@@ -69,7 +69,7 @@ func TestKeysNeverCrossIssuers(t *testing.T) {
 func TestKidOfAnotherIssuerIsUnknown(t *testing.T) {
 	a, b, policies := mixed()
 	a.Keys = holding(observed(-time.Minute, jwk("only-a", p256Key())))
-	v := must(New(policies))
+	v := must(New(policies, 0))
 	s := goodScene()
 	s.claims["iss"], s.header["kid"] = b.ID, "only-a"
 	if d := v.Decide(policies[0], s.token(), s.now); d.Reason != KidUnknown || d.Issuer != b {
@@ -81,7 +81,7 @@ func TestKidOfAnotherIssuerIsUnknown(t *testing.T) {
 func TestSettingsNeverCrossIssuers(t *testing.T) {
 	a, b, policies := mixed()
 	b.Algorithms, b.Types, b.Audiences, b.MaxLifetime, b.ClockSkew = []string{"RS256"}, []string{"jwt"}, []string{"b"}, 0, 0
-	v := must(New(policies))
+	v := must(New(policies, 0))
 	s := goodScene()
 	if d := v.Decide(policies[0], s.token(), s.now); d.Reason != OK || d.Issuer != a {
 		t.Errorf("%s (%s)", d.Reason, d.Detail)
@@ -155,7 +155,7 @@ func TestNarrowingStaysInItsPolicy(t *testing.T) {
 	i.Keys = holding(goodScene().set)
 	narrow := &Policy{Name: "narrow", Issuers: []*Issuer{&i}, Audiences: []string{"other-api"}}
 	wide := &Policy{Name: DefaultPolicy, Issuers: []*Issuer{&i}}
-	v := must(New([]*Policy{narrow, wide}))
+	v := must(New([]*Policy{narrow, wide}, 0))
 	token := goodScene().token()
 	if d := v.Decide(wide, token, at(0)); !d.OK() {
 		t.Errorf("%s (%s)", d.Reason, d.Detail)
@@ -205,11 +205,11 @@ func TestNewRefuses(t *testing.T) {
 		"default: audiences: none of them is an audience of":    {ok(DefaultPolicy, &none)},
 		"x: audiences: none of them is an audience of the issu": {ok(DefaultPolicy, &any), {Name: "x", Issuers: []*Issuer{&some}, Audiences: []string{"b"}}},
 	} {
-		if _, err := New(policies); err == nil || !strings.HasPrefix(err.Error(), "policies: "+want) {
+		if _, err := New(policies, 0); err == nil || !strings.HasPrefix(err.Error(), "policies: "+want) {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}
-	v := must(New([]*Policy{ok(DefaultPolicy, &i), ok("b", &any)}))
+	v := must(New([]*Policy{ok(DefaultPolicy, &i), ok("b", &any)}, 0))
 	if len(v.Policies()) != 2 || v.Policy("b") != v.Policies()[1] || v.Policy("c") != nil || v.Policy("") != nil {
 		t.Errorf("%v", v.Policies())
 	}

@@ -64,7 +64,7 @@ func TestLateChecksAreFew(t *testing.T) {
 	issuer.Keys = holding(set)
 	a := &Policy{Name: DefaultPolicy, Issuers: []*Issuer{&issuer}}
 	b := &Policy{Name: "b", Issuers: []*Issuer{&issuer}}
-	v := must(New([]*Policy{a, b}))
+	v := must(New([]*Policy{a, b}, 0))
 	ec := s.token()
 	s.header, s.alg, s.key = object{"alg": "RS256", "kid": "rsa"}, "RS256", rsaKey()
 	rsa := s.token()
@@ -135,7 +135,7 @@ func TestLateChecksAreCountedByIssuer(t *testing.T) {
 	for _, i := range []*Issuer{a, b} {
 		i.Keys = holding(ordered(i.Keys.Set(), 0, keyset.Order{Action: keyset.Retire, Kid: "ec"}))
 	}
-	v := must(New(policies))
+	v := must(New(policies, 0))
 	s := goodScene()
 	token := s.token()
 	for range lateChecks {

@@ -150,7 +150,7 @@ func TestUnknownIssuerTouchesNoKeys(t *testing.T) {
 	issuer, policy := s.issuer, s.policy
 	issuer.Keys = forbiddenKeys{t}
 	policy.Issuers = []*Issuer{&issuer}
-	v := must(New([]*Policy{&policy}))
+	v := must(New([]*Policy{&policy}, 0))
 	for name, v2 := range map[string]any{"unknown": "https://evil.example.com", "no string": []string{issuer.ID}} {
 		s.claims["iss"] = v2
 		if d := v.Decide(&policy, s.token(), s.now); d.OK() || d.Issuer != nil || d.Key != nil {

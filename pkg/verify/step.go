@@ -14,10 +14,15 @@ type judge struct {
 	raw    string
 	token  *jose.Token
 	issuer *trust
+	set    *keyset.Set // the issuer's, loaded once
 	alg    string
 	ref    keyset.Ref
 	times  times
+	copied []HeaderValue // claim headers
 	d      Decision
+
+	// genuine: these very bytes were verified before, by the material that ref has.
+	genuine bool
 }
 
 // step is one check, or several that look at the same thing. It gives OK to go
@@ -50,13 +55,14 @@ func (j *judge) run() {
 			return
 		}
 	}
+	j.copied = j.claimHeaders()
 	j.accept()
 }
 
 // accept completes the decision about a token that passed every step.
 func (j *judge) accept() {
 	j.d.Expires, j.d.Issued = j.times.expires(), j.times.issued()
-	j.d.Headers = j.headers()
+	j.d.Headers = j.withPayload(j.copied)
 	j.d.conclude(OK)
 }
 

@@ -6,6 +6,9 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
+
+	"github.com/jwtguard/jwtguard/internal/jose"
 )
 
 // Verifier decides about tokens under a fixed set of policies. It may be used by
@@ -14,13 +17,15 @@ type Verifier struct {
 	policies []*Policy
 	bound    map[*Policy]*binding
 	named    map[string]*Policy
+	cache    atomic.Pointer[tokenCache] // nil: none
 }
 
 // binding is a policy with what is looked up in it for every token.
 type binding struct {
 	*Policy
-	issuers map[string]*trust // by iss
-	claims  []requirement     // RequiredClaims, by name
+	issuers   map[string]*trust // by iss
+	claims    []requirement     // RequiredClaims, by name
+	keyPrefix []byte            // of this policy's tokens in the token cache
 }
 
 // requirement is a claim that must be, or hold, a value.
@@ -41,10 +46,14 @@ const DefaultPolicy = "default"
 // anyAudience in an issuer's audiences accepts every aud.
 const anyAudience = "*"
 
-// New checks the policies against each other and prepares them.
-func New(policies []*Policy) (*Verifier, error) {
+// New checks the policies against each other and prepares them. What is remembered
+// of accepted tokens takes cacheBytes of memory at most; 0 is no token cache. A
+// Verifier is one generation of the configuration: the next one begins with an
+// empty cache.
+func New(policies []*Policy, cacheBytes int64) (*Verifier, error) {
 	v := &Verifier{bound: map[*Policy]*binding{}, named: map[string]*Policy{}}
 	late := map[*Issuer]*limiter{}
+	generation := generations.Add(1)
 	for _, p := range policies {
 		if v.named[p.Name] != nil {
 			return nil, fmt.Errorf("policies: %q stands there twice", p.Name)
@@ -53,11 +62,22 @@ func New(policies []*Policy) (*Verifier, error) {
 		if err != nil {
 			return nil, fmt.Errorf("policies: %s: %w", p.Name, err)
 		}
+		b.keyPrefix = keyPrefix(generation, p.Name)
 		v.policies = append(v.policies, p)
 		v.bound[p], v.named[p.Name] = b, p
 	}
 	if v.named[DefaultPolicy] == nil {
 		return nil, fmt.Errorf("policies: %q is missing", DefaultPolicy)
+	}
+	if cacheBytes < 0 {
+		return nil, fmt.Errorf("token cache: %d bytes; write 0 for none", cacheBytes)
+	}
+	if cacheBytes > 0 {
+		c, err := newTokenCache(cacheBytes)
+		if err != nil {
+			return nil, err
+		}
+		v.cache.Store(c)
 	}
 	return v, nil
 }
@@ -111,16 +131,43 @@ func (v *Verifier) Policy(name string) *Policy { return v.named[name] }
 func (v *Verifier) Policies() []*Policy { return v.policies }
 
 // Decide judges one token under a policy of this Verifier at one instant: steps
-// 2 to 12 of the contract, section 4. It loads the issuer's key set once.
+// 2 to 12 of the contract, section 4. It loads the issuer's key set once. Whether
+// the token was seen before changes nothing but [Decision.Cache], and that the
+// signature of a late token is known without a check.
 func (v *Verifier) Decide(p *Policy, token string, now Instant) Decision {
-	j := v.begin(p, token, now)
+	b := v.bound[p]
+	// Step 2 comes first: what is too large is not even hashed.
+	if c := v.cache.Load(); c != nil && len(token) <= jose.MaxTokenSize {
+		return c.decide(b, token, now)
+	}
+	j := begin(b, token, now)
 	j.run()
 	return j.d
 }
 
-func (v *Verifier) begin(p *Policy, token string, now Instant) *judge {
-	return &judge{binding: v.bound[p], now: now, raw: token, d: Decision{Policy: p, At: now}}
+func begin(b *binding, token string, now Instant) *judge {
+	return &judge{binding: b, now: now, raw: token, d: Decision{Policy: b.Policy, At: now}}
 }
+
+// CacheSize is how much the token cache holds.
+type CacheSize struct {
+	Entries int    // tokens
+	Bytes   uint64 // of memory
+}
+
+// CacheSize measures the token cache; ok is false if there is none.
+func (v *Verifier) CacheSize() (size CacheSize, ok bool) {
+	c := v.cache.Load()
+	if c == nil {
+		return CacheSize{}, false
+	}
+	return c.size(), true
+}
+
+// DropCache lets go of the token cache, of a Verifier that another one has
+// replaced: a request that is still under way would else hold its memory, and fill
+// it further. Decisions go on without it.
+func (v *Verifier) DropCache() { v.cache.Store(nil) }
 
 // Refuse is the decision for what is refused without a token being judged:
 // policy_unknown (p is nil then), token_missing (which allow_missing turns into

@@ -1,0 +1,125 @@
+package verify
+
+import (
+	"reflect"
+	"strings"
+
+	"github.com/jwtguard/jwtguard/pkg/keyset"
+)
+
+// entry is what is remembered of a token that passed every step: what the steps
+// that are taken again need, and nothing of its text but the claims that go
+// upstream as headers. An entry never changes.
+type entry struct {
+	binding    *binding
+	issuer     *trust // the binding's
+	kid        string // the set's text, as are the next two
+	thumbprint string // of the key that verified the signature
+	keyAlg     string // that key's alg then
+	alg        string // the issuer's text
+	times      times
+	headers    []HeaderValue // claim headers; nothing is ever appended in place
+}
+
+// newEntry remembers a token that was just accepted.
+func newEntry(j *judge) *entry {
+	return &entry{
+		binding: j.binding, issuer: j.issuer,
+		kid: j.ref.Name, thumbprint: j.ref.Thumbprint, keyAlg: j.ref.Alg,
+		alg: j.alg, times: j.times, headers: packed(j.copied),
+	}
+}
+
+// packed is a copy whose values stand in one text of their own: those of a token
+// that was just read would keep all of it in memory.
+func packed(set []HeaderValue) []HeaderValue {
+	if len(set) == 0 {
+		return nil
+	}
+	var text strings.Builder
+	text.Grow(length(set))
+	for _, h := range set {
+		text.WriteString(h.Value)
+	}
+	rest := text.String()
+	out := make([]HeaderValue, len(set))
+	for i, h := range set {
+		out[i] = HeaderValue{Name: h.Name, Value: rest[:len(h.Value)]}
+		rest = rest[len(h.Value):]
+	}
+	return out
+}
+
+// length is that of all values.
+func length(set []HeaderValue) int {
+	n := 0
+	for _, h := range set {
+		n += len(h.Value)
+	}
+	return n
+}
+
+// fixedCost is what an entry takes whatever it holds, in bytes: itself, 144; and of
+// the library a node of 80, up to 34 in its table, and up to 16 in the statistics by
+// which it chooses what to let go. The rest is for what few need: while the table
+// grows there are two.
+const fixedCost = 144 + 80 + 34 + 16 + 10
+
+// weight is the memory that an entry takes, in bytes, rather too much than too
+// little.
+func (e *entry) weight() uint32 {
+	weight := fixedCost
+	for _, size := range [...]int{len(e.headers) * headerSize, length(e.headers)} {
+		if size > 0 {
+			weight += size + size/5 + 16 // the allocator rounds up, by less than that
+		}
+	}
+	return uint32(weight) // 16 headers of 1 KiB at the most
+}
+
+// headerSize is a header without its texts, in bytes.
+var headerSize = int(reflect.TypeFor[HeaderValue]().Size())
+
+// verifiedBy tells whether a key is the one that verified the signature, and is
+// still for the same algorithm: then step 9 would pass again.
+func (e *entry) verifiedBy(k *keyset.Key) bool {
+	return k.Seen() && k.Thumbprint == e.thumbprint && k.Alg == e.keyAlg
+}
+
+// judgeAgain judges a token of which e was remembered. It takes all steps but those
+// that are functions of the token and the binding alone, and so would end as they
+// did: 3, 4 and 6, the form of the claims and the audience in 10, and 12; and step
+// 9, while the same key has the kid. The issuer of step 5 is the binding's, which
+// never changes: a configuration without it has another one.
+//
+// If it gives false the entry says nothing, and the token is to be judged from the
+// beginning.
+func (j *judge) judgeAgain(e *entry) bool {
+	j.issuer, j.alg, j.times = e.issuer, e.alg, e.times
+	j.d.Issuer = e.issuer.Issuer
+	r := j.lookUp(e.kid) // 7
+	if r == OK {
+		if !e.verifiedBy(j.ref.Key) {
+			return false
+		}
+		j.genuine = true
+		r = j.checkState() // 8
+	}
+	if r == OK {
+		r = j.checkTimes() // 10
+	}
+	if r == OK {
+		r = j.checkGrace() // 11
+	}
+	if r != OK {
+		j.d.conclude(r)
+		return true
+	}
+	j.copied = e.headers
+	j.accept()
+	return true
+}
+
+// over tells whether a token that was refused for this reason has nothing to hope
+// for: the others may pass.
+func over(r Reason) bool { return r == TokenExpired || r == KeyRetired || r == KeyRevoked }

@@ -23,7 +23,7 @@ ENVOY = ENVOY_BIN="$$(tools/envoy.sh)"
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## bin/jwtguard, static
@@ -33,6 +33,8 @@ build: ## bin/jwtguard, static
 test: ## go vet, every test through real Envoy, and a short run of each fuzz target
 	go vet ./...
 	tools/prometheus.sh promtool >/dev/null
+	tools/prometheus.sh prometheus >/dev/null
+	tools/grafana-sdk.sh >/dev/null || [[ -z "$${CI:-}" ]] # without it, whether the dashboards are what the code makes is not looked at
 	tools/chromium.sh >/dev/null || [[ -z "$${CI:-}" ]] # without one, the tests of the page are skipped
 	$(ENVOY); export ENVOY_BIN; go test -count=1 -timeout $(TEST_TIMEOUT) -v ./... | tools/testlist.sh
 	tools/fuzz.sh $(FUZZ_SHORT)
@@ -55,6 +57,10 @@ fuzz: ## each fuzz target for FUZZ_LONG (5m)
 .PHONY: model
 model: ## random schedules against the reference model, for DURATION (1h)
 	MODEL_DURATION=$(DURATION) go test -count=1 -timeout 0 -v -run 'TestModel$$' ./e2e/model
+
+.PHONY: dashboards
+dashboards: ## write deploy/grafana/*.json anew, from the code beside them
+	sdk="$$(tools/grafana-sdk.sh)"; PYTHONPATH="$$sdk" python3 -B deploy/grafana/dashboards.py
 
 .PHONY: bench
 bench: ## throughput and CPU against an ext_authz server that allows everything

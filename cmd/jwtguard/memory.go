@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"math"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
@@ -21,9 +22,8 @@ const (
 	// gcLeast and gcMost bound the growth, in percent. Two thirds of a large heap
 	// are garbage at the most; below 2 MiB there is nothing more to gain.
 	gcLeast, gcMost = 200, 1600
-	// heapTick is how often the setting follows the size of the heap, which
-	// changes with the number of keys alone.
-	heapTick = 5 * time.Second
+	// startWithin is when what starting took is given back.
+	startWithin = 5 * time.Second
 
 	// memoryShare is how much of its container's memory the runtime may use before
 	// it collects garbage all the time: the rest is for what it does not count, such
@@ -49,28 +49,49 @@ func limitMemory(log *slog.Logger) {
 
 // keepHeapFloor collects garbage less often while the heap is small, until ctx
 // ends. Whoever sets GOGC decides himself; GOMEMLIMIT holds in either case.
+//
+// The growth is a percentage of what was alive at the last collection. So it is set
+// anew after each: one that falls into a scrape, which holds some MiB for a moment,
+// would else let the heap grow to several times the floor.
 func keepHeapFloor(ctx context.Context) {
 	if os.Getenv("GOGC") != "" {
 		return
 	}
+	collected := make(chan struct{}, 1)
+	tellCollections(ctx, collected)
+	started := time.After(startWithin)
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	ticker := time.NewTicker(heapTick)
-	defer ticker.Stop()
 	for current := 0; ; {
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
-		}
-		if current == 0 {
-			debug.FreeOSMemory() // what starting took goes back; it also measures the heap
-		}
-		metrics.Read(live)
-		if want := gcPercent(live[0].Value.Uint64()); want != current {
-			debug.SetGCPercent(want)
-			current = want
+		case <-started:
+			debug.FreeOSMemory()
+		case <-collected:
+			metrics.Read(live)
+			if want := gcPercent(live[0].Value.Uint64()); want != current {
+				debug.SetGCPercent(want)
+				current = want
+			}
 		}
 	}
+}
+
+// tellCollections sends after each garbage collection, unless the last one was not
+// taken notice of yet, until ctx ends.
+func tellCollections(ctx context.Context, collected chan<- struct{}) {
+	// With a pointer, it is not allocated together with others, which would keep it.
+	garbage := &struct{ _ *byte }{}
+	runtime.AddCleanup(garbage, func(ctx context.Context) {
+		if ctx.Err() != nil {
+			return
+		}
+		tellCollections(ctx, collected)
+		select {
+		case collected <- struct{}{}:
+		default:
+		}
+	}, ctx)
 }
 
 // gcPercent is the growth, in percent of a live heap of so many bytes, that

@@ -15,8 +15,8 @@ TEST_TIMEOUT ?= 12m
 FUZZ_SHORT ?= 10000x
 FUZZ_LONG ?= 1000000x
 
-# Of make model.
-DURATION ?= 1h
+# Of make model and make soak, each of which has its own.
+DURATION ?=
 
 # The Envoy that e2e, demo and bench start; found or installed on first use.
 ENVOY = ENVOY_BIN="$$(tools/envoy.sh)"
@@ -56,7 +56,11 @@ fuzz: ## each fuzz target for FUZZ_LONG (5m)
 
 .PHONY: model
 model: ## random schedules against the reference model, for DURATION (1h)
-	MODEL_DURATION=$(DURATION) go test -count=1 -timeout 0 -v -run 'TestModel$$' ./e2e/model
+	MODEL_DURATION=$(or $(DURATION),1h) go test -count=1 -timeout 0 -v -run 'TestModel$$' ./e2e/model
+
+.PHONY: soak
+soak: ## a guard under all that may befall it, for DURATION (5m): its answers right, its memory flat
+	SOAK_DURATION=$(or $(DURATION),5m) go test -count=1 -timeout 0 -v -run 'TestSoak$$' ./e2e/soak
 
 .PHONY: dashboards
 dashboards: ## write deploy/grafana/*.json anew, from the code beside them

@@ -18,6 +18,9 @@ FUZZ_LONG ?= 1000000x
 # Of make model and make soak, each of which has its own.
 DURATION ?=
 
+# Flags of bench; bin/bench -h lists them.
+BENCH ?=
+
 # The Envoy that e2e, demo and bench start; found or installed on first use.
 ENVOY = ENVOY_BIN="$$(tools/envoy.sh)"
 
@@ -67,9 +70,26 @@ dashboards: ## write deploy/grafana/*.json anew, from the code beside them
 	sdk="$$(tools/grafana-sdk.sh)"; PYTHONPATH="$$sdk" python3 -B deploy/grafana/dashboards.py
 
 .PHONY: bench
-bench: ## throughput and CPU against an ext_authz server that allows everything
+bench: ## throughput, CPU and latency, beside servers that do less and beside Envoy's own filter (15m)
 	go build -o bin/bench ./e2e/bench
-	$(ENVOY); export ENVOY_BIN; exec bin/bench
+	$(ENVOY); export ENVOY_BIN; exec bin/bench $(BENCH)
+
+.PHONY: bench-orders
+bench-orders: ## orders a second, how soon they count, starts with a long past (5m)
+	go build -o bin/bench ./e2e/bench
+	exec bin/bench -orders $(BENCH)
+
+.PHONY: bench-page
+bench-page: ## both, into docs/performance.md
+	$(MAKE) bench BENCH='-into docs/performance.md'
+	$(MAKE) bench-orders BENCH='-into docs/performance.md'
+
+.PHONY: pgo
+pgo: ## cmd/jwtguard/default.pgo anew, by which the compiler optimises the guard: its profile, warm and cold
+	go build -o bin/bench ./e2e/bench
+	bin/bench -profile bin/pgo
+	go tool pprof -proto -output bin/pgo/all.pgo bin/pgo/*.prof
+	mv bin/pgo/all.pgo cmd/jwtguard/default.pgo
 
 .PHONY: demo
 demo: ## a key rotation and a revocation through real Envoy, in half a minute (KEEP=1 leaves it running)

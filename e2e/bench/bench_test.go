@@ -10,29 +10,145 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/jwtguard/jwtguard/e2e/harness"
+	"github.com/jwtguard/jwtguard/internal/devissuer"
 	"github.com/jwtguard/jwtguard/internal/ledger"
 	"github.com/jwtguard/jwtguard/pkg/keyset"
 )
 
-// TestMain lets this binary be the empty server, as the command does.
+// TestMain lets this binary be one of the servers beside the guard, as the command
+// does.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 3 && os.Args[1] == emptyServer {
-		main()
-		return
+	if ran, err := play(os.Args[1:]); ran {
+		exit(err)
 	}
 	os.Exit(m.Run())
 }
 
-// TestTheBenchmarkMeasuresEverything runs it as short as can be. Its figures mean
-// nothing then; that there are some, and that every check was allowed, does.
-func TestTheBenchmarkMeasuresEverything(t *testing.T) {
-	var out bytes.Buffer
-	if err := run(context.Background(), &out, 1, 100*time.Millisecond, 0, 3); err != nil {
+// TestEveryPartIsMeasured runs each as short as can be. The figures mean nothing
+// then; that there are some, and that nothing but allows was counted, does.
+func TestEveryPartIsMeasured(t *testing.T) {
+	p := plan{
+		rounds: 1, length: 50 * time.Millisecond, tokens: 20, issuers: 3, keys: 2, tombstones: 10,
+		idle: 50 * time.Millisecond, tries: 3,
+	}
+	binary, err := harness.BuildGuard(t.TempDir())
+	if err != nil {
 		t.Fatal(err)
 	}
-	mentions(t, &out, emptyName, "bare RS256 check",
-		guard{issuers: 1}.name("RS256"), guard{issuers: 1, state: true}.name("RS256"), guard{issuers: 3}.name("ES256"),
-		"With a state_dir / without one", "3 issuers of 5 keys")
+	lines := map[string][]string{
+		"direct":     {"(a) empty server", "(b) floor", "jwtguard, warm |", "warm, among cold ones", "cold RS256", "cold ES256", "cold EdDSA", "bare RS256 check", "warm / (a), throughput", "Resident memory"},
+		"envoy":      {"no filter", "jwt_authn RS256 |", "jwt_authn ES256, jwt_cache_config", "ext_authz, empty server", "jwtguard warm over TCP", "jwtguard cold RS256", "jwtguard warm / jwt_authn ES256 |"},
+		"scale":      {"1 issuer, 1 key, warm", "10 keys out of service, cold", "3 issuers, 2 keys each, warm", "Refreshes of 3 issuers", "p99 at half load", "CPU of a refresh"},
+		"telemetry":  {"everything off", "metrics / everything off", "OTLP with 1 % of spans", "checks came as spans", "6 keys of 3 issuers"},
+		"revocation": {"from the order to the first refusal", "No check that began after the answer was allowed"},
+	}
+	for _, part := range parts {
+		t.Run(part.name, func(t *testing.T) {
+			if part.name == "envoy" {
+				if _, err := harness.EnvoyBinary(); err != nil {
+					if os.Getenv("CI") != "" {
+						t.Fatal(err)
+					}
+					t.Skip(err)
+				}
+			}
+			page := &page{out: new(bytes.Buffer)}
+			if err := part.run(t.Context(), page, p, binary); err != nil {
+				t.Fatal(err)
+			}
+			mentions(t, page.out.(*bytes.Buffer), append(lines[part.name], "|---|")...)
+		})
+	}
+}
+
+// TestAPlanThatCannotBeMeasuredIsRefused before anything is built.
+func TestAPlanThatCannotBeMeasuredIsRefused(t *testing.T) {
+	for want, change := range map[string]func(*plan){
+		`there is no part "driect": choose from direct,envoy,scale,telemetry,revocation`: func(p *plan) { p.only = []string{"driect"} },
+		"-rounds must be at least 1": func(p *plan) { p.rounds = 0 },
+		"-time at least 50ms":        func(p *plan) { p.length = time.Millisecond },
+		"-settle not negative":       func(p *plan) { p.settle = -time.Second },
+	} {
+		p := quickPlan
+		change(&p)
+		if err := p.run(t.Context(), new(bytes.Buffer)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error is %v, and not %s", err, want)
+		}
+	}
+}
+
+// TestChecksThatWereNotWhatTheyOughtToBeAreAnError: a token that was refused, a warm
+// one that was not in the token cache, a cold one that was, a cold one sent twice.
+func TestChecksThatWereNotWhatTheyOughtToBeAreAnError(t *testing.T) {
+	key, stranger := devissuer.NewKey("key", "ES256"), devissuer.NewKey("key", "ES256")
+	s, err := newStage("", 1, func(int) []*devissuer.Key { return []*devissuer.Key{key} })
+	defer s.strike()
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, err := s.newPost("guard")
+	if err != nil {
+		t.Fatal(err)
+	}
+	guard, err := s.startGuard(t.Context(), at, trust{issuers: s.issuers, policies: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer guard.stop()
+	for _, tt := range []struct {
+		name string
+		key  *devissuer.Key
+		want cached
+		once bool
+		err  string
+	}{
+		{"good warm tokens", key, hit, false, ""},
+		{"a forged token", stranger, hit, false, "denied"},
+		{"a warm token taken for a cold one", key, miss, false, "as a hit, and not 0"},
+		{"a cold token sent twice", key, miss, true, "all 20 different requests have been sent"},
+	} {
+		tokens := mint(10, signer{s.issuers[0], tt.key})
+		requests, err := warmRequests(tokens)
+		if tt.once {
+			requests, err = coldRequests(tokens, 2)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		target := directTo(at.authz, requests, guard, false)
+		target.watch = watchCache(t.Context(), at.metrics, tt.want)
+		if tt.once {
+			target.warmUp = 0
+		}
+		_, err = target.measure(t.Context(), plan{length: 50 * time.Millisecond})
+		if tt.err == "" && err != nil || tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err)) {
+			t.Errorf("%s: the error is %v, and not %q", tt.name, err, tt.err)
+		}
+		if err := target.close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestPageIsPutBetweenItsLines(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "page.md")
+	for _, tt := range []struct{ before, after, err string }{
+		{"a\n<!-- x -->\nold\n<!-- end of x -->\nb\n", "a\n<!-- x -->\nnew\n<!-- end of x -->\nb\n", ""},
+		{"<!-- end of x -->\n<!-- x -->\n", "<!-- end of x -->\n<!-- x -->\n", "there must be a line"},
+		{"a\n", "a\n", "there must be a line"},
+	} {
+		if err := os.WriteFile(file, []byte(tt.before), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		err := insert(file, "x", []byte("new\n"))
+		if tt.err == "" && err != nil || tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err)) {
+			t.Errorf("%q: %v", tt.before, err)
+		}
+		if got, err := os.ReadFile(file); err != nil || string(got) != tt.after {
+			t.Errorf("%q became %q: %v", tt.before, got, err)
+		}
+	}
 }
 
 // TestOrdersAreMeasured is the same about orders: each was answered as durable, and

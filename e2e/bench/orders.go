@@ -41,7 +41,7 @@ func (p orderPlan) run(ctx context.Context, out io.Writer) (err error) {
 	say("building jwtguard, making %d keys", p.issuers*keys)
 	// Each with material of its own: what is revoked under one issuer is refused
 	// under all.
-	s, err := newStage(p.issuers, func(int) (all []*devissuer.Key) {
+	s, err := newStage("", p.issuers, func(int) (all []*devissuer.Key) {
 		for i := range keys {
 			all = append(all, devissuer.NewKey(fmt.Sprintf("key-%d", i), "ES256"))
 		}
@@ -51,7 +51,7 @@ func (p orderPlan) run(ctx context.Context, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "\n%s.\n", machine())
+	fmt.Fprintf(out, "\n%s. %s.\n", time.Now().UTC().Format(time.DateOnly), machine())
 	for _, measure := range []func(context.Context, io.Writer, *stage) error{
 		p.throughput, p.effect, p.starts, p.growth,
 	} {

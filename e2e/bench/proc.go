@@ -5,35 +5,22 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
+	"unsafe"
 )
 
-// tick is the unit in which Linux counts a process's time on every machine that
-// Go runs on (USER_HZ).
-const tick = 10 * time.Millisecond
-
-// cpuOf is the processor time of a process so far, user and system, as
-// /proc/PID/stat has it.
+// cpuOf is the processor time of a process so far, user and system, with all its
+// threads. /proc/PID/stat has it too, but in steps of 10 ms.
 func cpuOf(pid int) (time.Duration, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, err
+	// CLOCK_PROCESS_CPUTIME_ID of another process; see clock_getcpuclockid(3).
+	const sched = 2
+	clock := ^int32(pid)<<3 | sched
+	var t syscall.Timespec
+	if _, _, e := syscall.Syscall(syscall.SYS_CLOCK_GETTIME, uintptr(clock), uintptr(unsafe.Pointer(&t)), 0); e != 0 {
+		return 0, fmt.Errorf("processor time of process %d: %w", pid, e)
 	}
-	// The second field, the program's name, may hold spaces; it ends with ')'.
-	fields := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
-	const utime, stime = 11, 12 // counted from the third field
-	if len(fields) <= stime {
-		return 0, fmt.Errorf("/proc/%d/stat: %d fields", pid, len(fields))
-	}
-	sum := time.Duration(0)
-	for _, f := range []string{fields[utime], fields[stime]} {
-		n, err := strconv.ParseInt(f, 10, 64)
-		if err != nil {
-			return 0, err
-		}
-		sum += time.Duration(n) * tick
-	}
-	return sum, nil
+	return time.Duration(t.Nano()), nil
 }
 
 // What /proc/PID/status calls the resident memory of a process: now, and the most
@@ -56,4 +43,16 @@ func memoryOf(pid int, field string) (int64, error) {
 		}
 	}
 	return 0, fmt.Errorf("/proc/%d/status: no %s", pid, field)
+}
+
+// memoryOfAll is the resident memory of each server.
+func memoryOfAll(servers []*server) ([]int64, error) {
+	all := make([]int64, len(servers))
+	for i, s := range servers {
+		var err error
+		if all[i], err = memoryOf(s.process.PID(), resident); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }

@@ -20,8 +20,8 @@ import (
 
 const audience = "orders-api"
 
-// stage is what every measurement stands on: a directory on a real disk, the
-// binary, and issuers over HTTPS.
+// stage is what measurements stand on: a directory on a real disk, the binary, and
+// issuers over HTTPS.
 type stage struct {
 	dir       string
 	binary    string
@@ -30,16 +30,18 @@ type stage struct {
 	https     *http.Server
 }
 
-// newStage serves so many issuers with the keys that keysOf gives each. What it
-// returns is to be struck, also after an error.
-func newStage(many int, keysOf func(issuer int) []*devissuer.Key) (*stage, error) {
-	s := &stage{}
+// newStage serves so many issuers with the keys that keysOf gives each. Without a
+// binary it builds one. What it returns is to be struck, also after an error.
+func newStage(binary string, many int, keysOf func(issuer int) []*devissuer.Key) (*stage, error) {
+	s := &stage{binary: binary}
 	var err error
 	if s.dir, err = os.MkdirTemp("", "jwtguard-bench-"); err != nil {
 		return s, err
 	}
-	if s.binary, err = harness.BuildGuard(s.dir); err != nil {
-		return s, err
+	if binary == "" {
+		if s.binary, err = harness.BuildGuard(s.dir); err != nil {
+			return s, err
+		}
 	}
 	ca := devissuer.NewCA()
 	if err := ca.WriteFile(s.file("ca.pem")); err != nil {
@@ -112,27 +114,9 @@ func (p post) withState() post {
 	return p
 }
 
-// config is the configuration of a guard there that trusts some issuers.
-func (p post) config(issuers []*devissuer.Issuer, ca string) string {
-	var c strings.Builder
-	fmt.Fprintf(&c, "listen:\n  grpc: unix://%s\n  admin: unix://%s\n  metrics: %s\n  drain: 0s\n", p.authz, p.admin, p.metrics)
-	if p.state != "" {
-		fmt.Fprintf(&c, "state_dir: %s\n", p.state)
-	}
-	c.WriteString("issuers:\n")
-	for i, issuer := range issuers {
-		fmt.Fprintf(&c, "  - name: %s\n    issuer: %s\n    audiences: [%s]\n    max_lifetime: 2h\n    jwks: { ca_file: %s, uri: %s }\n",
-			issuerName(i), issuer.URL, audience, ca, issuer.JWKSURI())
-	}
-	c.WriteString("policies:\n  default:\n    issuers: [\"*\"]\n    claim_headers: [{ claim: sub, header: x-jwt-sub }]\n")
-	return c.String()
-}
-
-func issuerName(i int) string { return fmt.Sprintf("issuer-%d", i) }
-
 // startGuard starts a guard and waits until it is ready.
-func (s *stage) startGuard(ctx context.Context, p post, issuers []*devissuer.Issuer) (*server, error) {
-	guard, err := harness.StartGuard(ctx, s.binary, p.dir, p.config(issuers, s.file("ca.pem")), p.metrics)
+func (s *stage) startGuard(ctx context.Context, p post, t trust) (*server, error) {
+	guard, err := harness.StartGuard(ctx, s.binary, p.dir, p.config(t, s.file("ca.pem")), p.metrics)
 	if err != nil {
 		return nil, err
 	}
@@ -141,11 +125,6 @@ func (s *stage) startGuard(ctx context.Context, p post, issuers []*devissuer.Iss
 		return nil, errors.Join(err, g.stop())
 	}
 	return g, nil
-}
-
-// claims are those of a good token.
-func claims(issuer *devissuer.Issuer) devissuer.Claims {
-	return devissuer.StandardClaims(issuer.URL, audience, time.Hour)
 }
 
 // pause waits, or until ctx ends.

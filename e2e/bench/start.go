@@ -105,7 +105,7 @@ func (b *start) run(ctx context.Context, s *stage, issuers []*devissuer.Issuer, 
 		return err
 	}
 	defer func() { err = errors.Join(err, os.Truncate(b.ledger, b.size)) }()
-	config := b.post.config(issuers, s.file("ca.pem"))
+	config := b.post.config(trust{issuers: issuers}, s.file("ca.pem"))
 	began := time.Now()
 	process, err := harness.LaunchGuard(s.binary, b.post.dir, config, b.post.metrics)
 	if err != nil {
@@ -120,7 +120,7 @@ func (b *start) run(ctx context.Context, s *stage, issuers []*devissuer.Issuer, 
 		return err
 	}
 	defer guard.hangUp()
-	answer, err := authv3.NewAuthorizationClient(guard.conns[0]).Check(ctx, request, grpc.WaitForReady(true))
+	answer, err := authv3.NewAuthorizationClient(guard.conn).Check(ctx, request, grpc.WaitForReady(true))
 	took := time.Since(began)
 	if err != nil {
 		return err

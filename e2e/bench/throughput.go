@@ -73,7 +73,7 @@ func (p orderPlan) burst(ctx context.Context, s *stage, b *burst, name string) (
 		return appendAlone(filepath.Join(at.dir, "lines"), p.tries)
 	}
 	at = at.withState()
-	guard, err := s.startGuard(ctx, at, s.issuers[:b.issuers])
+	guard, err := s.startGuard(ctx, at, trust{issuers: s.issuers[:b.issuers]})
 	if err != nil {
 		return r, err
 	}

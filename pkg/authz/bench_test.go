@@ -49,7 +49,7 @@ func BenchmarkCheck(b *testing.B) {
 		b.Run(bc.name+"/ours", func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				listener.answer(b.Context(), &incoming{buffer: mem.SliceBuffer(data)})
+				listener.answer(b.Context(), &exchange{buffer: mem.SliceBuffer(data)})
 			}
 		})
 		b.Run(bc.name+"/generated", func(b *testing.B) {

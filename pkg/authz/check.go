@@ -22,11 +22,11 @@ type check struct {
 	decision verify.Decision
 }
 
-func (s *Server) check(ctx context.Context, m message, fixed string) encoded {
+// check answers m; c is new.
+func (s *Server) check(ctx context.Context, c *check, m message, fixed string) encoded {
 	start := time.Now()
-	var c check
 	resp := s.protect(func() encoded {
-		s.decide(ctx, m, fixed, &c)
+		s.decide(ctx, m, fixed, c)
 		return c.answer()
 	})
 	if resp == nil {
@@ -123,12 +123,12 @@ func (c *check) sound() bool {
 func (c *check) answer() encoded {
 	d := &c.decision
 	if c.plan != nil && (d.Verdict == verify.Allow || d.Verdict == verify.ShadowDeny) {
-		return allow(d, c.plan.mutations(d, &c.request, c.found))
+		return allow(c.plan.mutations(d, &c.request, c.found), c.plan.prepared.metadata(d))
 	}
 	if c.plan != nil {
-		return deny(d, c.plan.denials)
+		return deny(d.Reason, c.plan.denials, c.plan.prepared.metadata(d))
 	}
-	return deny(d, bareDenials)
+	return deny(d.Reason, bareDenials, factsOf(d).encode())
 }
 
 // protect runs f, and returns nil if it panicked.

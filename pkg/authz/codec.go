@@ -14,16 +14,19 @@ func Codec() encoding.CodecV2 { return codec{encoding.GetCodecV2(standard.Name)}
 
 type codec struct{ encoding.CodecV2 }
 
-// incoming is a CheckRequest, and what holds its bytes.
-type incoming struct {
-	buffer mem.Buffer
-	wire
+// exchange is a check and then its answer, in one piece: it is all that is allocated
+// for them, but for strings.
+type exchange struct {
+	buffer mem.Buffer // holds the bytes of the request
+	wire   wire
+	check  check
+	answer [1]mem.Buffer
 }
 
 // Unmarshal has the bytes of a check kept until it is answered.
 func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
-	if in, ok := v.(*incoming); ok {
-		in.buffer = data.MaterializeToBuffer(mem.DefaultBufferPool())
+	if x, ok := v.(*exchange); ok {
+		x.buffer = data.MaterializeToBuffer(mem.DefaultBufferPool())
 		return nil
 	}
 	return c.CodecV2.Unmarshal(data, v)
@@ -31,8 +34,8 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 
 // Marshal gives an answer as it is.
 func (c codec) Marshal(v any) (mem.BufferSlice, error) {
-	if a, ok := v.(encoded); ok {
-		return mem.BufferSlice{mem.SliceBuffer(a)}, nil
+	if x, ok := v.(*exchange); ok {
+		return x.answer[:], nil
 	}
 	return c.CodecV2.Marshal(v)
 }

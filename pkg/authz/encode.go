@@ -28,6 +28,9 @@ func sizeOf(n int) int { return 1 + protowire.SizeBytes(n) }
 
 // begin appends the tag and the length of a field of n bytes, which are to follow.
 func begin(b []byte, number protowire.Number, n int) []byte {
+	if n < 0x80 { // nearly always
+		return append(b, byte(protowire.EncodeTag(number, protowire.BytesType)), byte(n))
+	}
 	return protowire.AppendVarint(protowire.AppendTag(b, number, protowire.BytesType), uint64(n))
 }
 

@@ -102,7 +102,7 @@ func ask(t testing.TB, p *verify.Policy, req *authv3.CheckRequest) answer {
 func askWire(t testing.TB, l *Listener, data []byte) answer {
 	t.Helper()
 	resp := new(authv3.CheckResponse)
-	if err := proto.Unmarshal(l.answer(context.Background(), &incoming{buffer: mem.SliceBuffer(data)}), resp); err != nil {
+	if err := proto.Unmarshal(l.answer(context.Background(), &exchange{buffer: mem.SliceBuffer(data)}).answer[0].ReadOnlyData(), resp); err != nil {
 		t.Errorf("the answer cannot be decoded: %v", err)
 	}
 	return read(t, resp)

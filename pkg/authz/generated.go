@@ -26,7 +26,7 @@ func (m generated) gather(g *gathering) error {
 	}
 	for name, value := range http.GetHeaders() {
 		if is := look(g, name); is != nothing {
-			g.entry(is, name, value)
+			g.entry(is, []byte(name), []byte(value))
 		}
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -35,29 +36,29 @@ var description = grpc.ServiceDesc{
 
 // handle is a [grpc.MethodHandler].
 func handle(l any, ctx context.Context, decode func(any) error, intercept grpc.UnaryServerInterceptor) (any, error) {
-	in := new(incoming)
-	if err := decode(in); err != nil {
+	x := new(exchange)
+	if err := decode(x); err != nil {
 		return nil, err
 	}
-	check := func(ctx context.Context, in any) (any, error) {
-		return l.(*Listener).answer(ctx, in.(*incoming)), nil
-	}
 	if intercept == nil {
-		return check(ctx, in)
+		return l.(*Listener).answer(ctx, x), nil
 	}
-	return intercept(ctx, in, &grpc.UnaryServerInfo{Server: l, FullMethod: authv3.Authorization_Check_FullMethodName}, check)
+	return intercept(ctx, x, &grpc.UnaryServerInfo{Server: l, FullMethod: authv3.Authorization_Check_FullMethodName}, func(ctx context.Context, x any) (any, error) {
+		return l.(*Listener).answer(ctx, x.(*exchange)), nil
+	})
 }
 
-func (l *Listener) answer(ctx context.Context, in *incoming) encoded {
-	defer in.buffer.Free()
-	in.data = in.buffer.ReadOnlyData()
-	return l.server.check(ctx, &in.wire, l.policy)
+func (l *Listener) answer(ctx context.Context, x *exchange) *exchange {
+	defer x.buffer.Free()
+	x.wire.data = x.buffer.ReadOnlyData()
+	x.answer[0] = mem.SliceBuffer(l.server.check(ctx, &x.check, &x.wire, l.policy))
+	return x
 }
 
 // Check answers one request. The error is always nil.
 func (l *Listener) Check(ctx context.Context, req *authv3.CheckRequest) (*authv3.CheckResponse, error) {
 	out := new(authv3.CheckResponse)
-	if proto.Unmarshal(l.server.check(ctx, generated{req}, l.policy), out) != nil {
+	if proto.Unmarshal(l.server.check(ctx, new(check), generated{req}, l.policy), out) != nil {
 		return out, proto.Unmarshal(lastResort, out)
 	}
 	return out, nil

@@ -34,6 +34,7 @@ type plan struct {
 	removeForeign removal  // identity headers, all spellings, that it never sets
 	removeAll     removal  // those and its own
 	denials       *denials
+	prepared      prepared
 }
 
 func newSnapshot(d Decider) (*snapshot, error) {

@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 
@@ -51,11 +52,13 @@ type gathering struct {
 	pathed bool
 	joined []oneOfMany // of headers
 	n      int         // headers in all
+
+	room [2]oneOfMany // for joined
 }
 
 // oneOfMany is an entry of the map headers, whose names differ at least in case.
 type oneOfMany struct {
-	name, value string
+	name, value []byte // of the message, for as long as it is gathered from
 	is          role
 }
 
@@ -99,12 +102,15 @@ func (g *gathering) line(is role, value string) {
 
 // entry takes an entry of the map headers. In a message an entry may stand twice,
 // and then the last one counts.
-func (g *gathering) entry(is role, name, value string) {
+func (g *gathering) entry(is role, name, value []byte) {
 	for i := range g.joined {
-		if g.joined[i].name == name {
+		if bytes.Equal(g.joined[i].name, name) {
 			g.joined[i].value = value
 			return
 		}
+	}
+	if g.joined == nil {
+		g.joined = g.room[:0]
 	}
 	g.joined = append(g.joined, oneOfMany{name, value, is})
 }
@@ -121,9 +127,9 @@ func (g *gathering) request() request {
 	var again request
 	for _, e := range g.joined {
 		if e.is == theID {
-			r.setID(e.value)
+			r.setID(string(e.value))
 		} else {
-			again.add(e.is, e.value)
+			again.add(e.is, string(e.value))
 		}
 	}
 	if r.credential.n != 1 || r.credential != again.credential {

@@ -99,7 +99,7 @@ func (w *wire) gather(g *gathering) error {
 					break
 				}
 				if is := look(g, e.key); is != nothing {
-					g.entry(is, string(e.key), string(e.value))
+					g.entry(is, e.key, e.value)
 				}
 			case httpHeaderMap:
 				err = gatherMap(g, http.value)
@@ -168,6 +168,9 @@ type fields struct {
 // next goes to the next field, and gives false after the last one and on err.
 func (f *fields) next() bool {
 	for len(f.rest) > 0 {
+		if f.short() {
+			return true
+		}
 		number, kind, n := protowire.ConsumeTag(f.rest)
 		if n < 0 || number > protowire.MaxValidNumber {
 			break
@@ -189,4 +192,19 @@ func (f *fields) next() bool {
 		f.err = errWire
 	}
 	return false
+}
+
+// short goes to the next field if it has a tag and a length of one byte each, which
+// is how nearly all are written.
+func (f *fields) short() bool {
+	if len(f.rest) < 2 || f.rest[0] >= 0x80 || f.rest[1] >= 0x80 {
+		return false
+	}
+	number, kind := protowire.DecodeTag(uint64(f.rest[0]))
+	end := 2 + int(f.rest[1])
+	if number < protowire.MinValidNumber || kind != protowire.BytesType || end > len(f.rest) {
+		return false
+	}
+	f.number, f.value, f.rest = number, f.rest[2:end], f.rest[end:]
+	return true
 }

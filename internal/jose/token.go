@@ -81,7 +81,20 @@ func Read(token string) (*Token, error) {
 			return nil, faultf(ErrForbiddenHeader, "header: %s: must not be there", m.name)
 		}
 	}
+	if nested(t.Header) {
+		return nil, faultf(ErrMalformed, "header: cty: says that the payload is another token, and nested ones are not read")
+	}
 	return t, nil
+}
+
+// nested tells whether a header says that the payload is another JWT, which then
+// holds the claims, whatever the payload looks like: RFC 7519, section 5.2, and
+// section 7.2, step 8. Media types ignore case and go without application/: RFC 7515,
+// section 4.1.10.
+func nested(header Object) bool {
+	v, _ := header.Get("cty")
+	cty, _ := v.String()
+	return strings.TrimPrefix(strings.ToLower(cty), "application/") == "jwt"
 }
 
 // forbidden tells whether a header member is refused whatever its value. Each

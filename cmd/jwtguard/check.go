@@ -15,6 +15,7 @@ import (
 )
 
 const checkUsage = `Usage: jwtguard check -c FILE [--json] [--max-age DURATION]
+       jwtguard check --from-envoy FILE
 
 Reads a configuration as "jwtguard serve" would, and says what is wrong with it,
 what is unwise about it, and how long a withdrawn key is still trusted.
@@ -24,10 +25,16 @@ what is unwise about it, and how long a withdrawn key is still trusted.
                       answer (its max-age, such as 10m); 0 if it is not given
   --json              the same for machines: one JSON object; durations are
                       numbers of seconds
+  --from-envoy FILE   prints the configuration that an Envoy jwt_authn filter, or
+                      Istio's RequestAuthentication, becomes here, with what could
+                      not be carried over as comments on top; - is stdin
 
 Exit status: 0 nothing worse than warnings; 1 an error was found, which the
 guard starts with all the same; 2 wrong usage, or a configuration that cannot be
 read or is not valid (each mistake as FILE:LINE:COLUMN: message on stderr).
+With --from-envoy: 0 everything was carried over; 1 something was not, or is
+weaker than before, and the configuration was printed all the same; 2 nothing was
+printed, since FILE cannot be read or holds nothing of the kind.
 `
 
 // checkMaxAge is more than any HTTP cache keeps an answer (RFC 9111 knows no
@@ -35,12 +42,13 @@ read or is not valid (each mistake as FILE:LINE:COLUMN: message on stderr).
 const checkMaxAge = 365 * 24 * time.Hour
 
 // runCheck is the command "jwtguard check": it returns the exit status.
-func runCheck(args []string, stdout, stderr io.Writer) int {
+func runCheck(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("check", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	file := flags.String("c", "", "")
 	asJSON := flags.Bool("json", false, "")
 	maxAge := flags.Duration("max-age", 0, "")
+	foreign := flags.String("from-envoy", "", "")
 	usage := func(complaint string) int {
 		fmt.Fprintf(stderr, "jwtguard check: %s\n\n%s", escape(complaint), synopsis(checkUsage))
 		return exitUsage
@@ -53,6 +61,10 @@ func runCheck(args []string, stdout, stderr io.Writer) int {
 		return usage(err.Error())
 	case flags.NArg() > 0:
 		return usage(fmt.Sprintf("unexpected argument %q", flags.Arg(0)))
+	case *foreign != "" && flags.NFlag() > 1:
+		return usage("--from-envoy goes with no other flag")
+	case *foreign != "":
+		return runAdopt(*foreign, stdin, stdout, stderr)
 	case *file == "":
 		return usage("no configuration given: add -c FILE")
 	case *maxAge < 0 || *maxAge > checkMaxAge:

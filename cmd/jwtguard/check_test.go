@@ -21,7 +21,7 @@ func check(t *testing.T, text string, args ...string) (status int, stdout, stder
 		t.Fatal(err)
 	}
 	var out, errs bytes.Buffer
-	status = runCheck(append([]string{"-c", file}, args...), &out, &errs)
+	status = runCheck(append([]string{"-c", file}, args...), nil, &out, &errs)
 	return status, strings.ReplaceAll(out.String(), file, "FILE"), strings.ReplaceAll(errs.String(), file, "FILE")
 }
 
@@ -210,7 +210,7 @@ func TestCheckShowsWhatCannotBeSeen(t *testing.T) {
 		{[]string{"-\x1b[31m"}, []string{`flag provided but not defined: -\u001b[31m`}},
 	} {
 		var both bytes.Buffer
-		runCheck(tt.args, &both, &both)
+		runCheck(tt.args, nil, &both, &both)
 		for _, want := range tt.want {
 			if !strings.Contains(both.String(), want) {
 				t.Errorf("%q: %s, want %s", tt.args, both.String(), want)
@@ -239,7 +239,7 @@ func TestCheckUsage(t *testing.T) {
 		{[]string{"-c", "/nonexistent/jwtguard.yaml"}, 2, "", "/nonexistent/jwtguard.yaml: cannot be read: no such file or directory\n"},
 	} {
 		var stdout, stderr bytes.Buffer
-		if status := runCheck(tt.args, &stdout, &stderr); status != tt.status {
+		if status := runCheck(tt.args, nil, &stdout, &stderr); status != tt.status {
 			t.Errorf("%q: status %d, want %d", tt.args, status, tt.status)
 		}
 		if diff := cmp.Diff(tt.stdout+"|"+tt.stderr, stdout.String()+"|"+stderr.String()); diff != "" {
@@ -260,7 +260,7 @@ func TestCheckIsNotDoneIfNobodyCouldReadIt(t *testing.T) {
 	}
 	for _, args := range [][]string{{"-c", file}, {"-c", file, "--json"}} {
 		var stderr bytes.Buffer
-		if status := runCheck(args, closedPipe{}, &stderr); status != 2 || stderr.String() != "jwtguard check: write the report: broken pipe\n" {
+		if status := runCheck(args, nil, closedPipe{}, &stderr); status != 2 || stderr.String() != "jwtguard check: write the report: broken pipe\n" {
 			t.Errorf("status %d, %q", status, stderr.String())
 		}
 	}

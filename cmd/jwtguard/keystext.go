@@ -1,9 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"regexp"
 	"strings"
 	"time"
@@ -85,12 +83,4 @@ func deadline(t, now time.Time) string {
 		layout = "15:04:05Z"
 	}
 	return fmt.Sprintf("%s (%s)", ago(t, now), t.UTC().Format(layout))
-}
-
-// reasonOf is what is wrong with a file, without its name: that is said already.
-func reasonOf(err error) error {
-	if p, ok := errors.AsType[*fs.PathError](err); ok {
-		return p.Err
-	}
-	return err
 }

@@ -50,7 +50,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	case "serve":
 		return runServe(rest, stdout, stderr)
 	case "check":
-		return runCheck(rest, stdout, stderr)
+		return runCheck(rest, stdin, stdout, stderr)
 	case "keys":
 		return runKeys(rest, stdout, stderr)
 	case "explain":

@@ -47,11 +47,18 @@ race: ## every test with the race detector (slow)
 	$(ENVOY); export ENVOY_BIN; go test -race -count=1 -timeout 30m ./...
 
 .PHONY: lint
-lint: ## gofmt, go vet, staticcheck
+lint: ## gofmt, go vet, staticcheck; dependencies: unchanged, licences accepted, no known vulnerability
 	@unformatted="$$(gofmt -l .)"; \
 	if [[ -n "$$unformatted" ]]; then echo "not formatted (run gofmt -w):"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
 	go tool staticcheck ./...
+	go -C tools vet ./...
+	go -C tools test ./...
+	go mod verify
+	go -C tools mod verify
+	@if grep -HnE '^FROM ' Dockerfile | grep -vE '@sha256:[0-9a-f]{64}( |$$)'; then echo "an image is not pinned by its digest"; exit 1; fi
+	"$$(go -C tools tool -n licences)"
+	tools/govulncheck.sh
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZ_LONG (5m)
@@ -95,6 +102,24 @@ pgo: ## cmd/jwtguard/default.pgo anew, by which the compiler optimises the guard
 demo: ## a key rotation and a revocation through real Envoy, in half a minute (KEEP=1 leaves it running)
 	@go build -o bin/demo ./e2e/demo
 	@$(ENVOY); export ENVOY_BIN; KEEP="$(KEEP)" exec bin/demo
+
+.PHONY: licences
+licences: ## write THIRD_PARTY_LICENSES anew, after a change of dependencies
+	"$$(go -C tools tool -n licences)" -write
+
+.PHONY: dist
+dist: ## the files of a release in dist/: binaries for linux amd64 and arm64, bills of materials, checksums
+	VERSION="$(VERSION)" tools/release.sh
+
+.PHONY: release
+release: ## dist, after a look for known vulnerabilities (VULNCHECK=optional where their database is out of reach)
+	VULNCHECK="$${VULNCHECK:-required}" tools/govulncheck.sh
+	go mod verify
+	VERSION="$(VERSION)" tools/release.sh
+
+.PHONY: reproducible
+reproducible: ## two releases of the last commit, made apart, are the same byte for byte (minutes)
+	tools/reproducible.sh
 
 .PHONY: clean
 clean: ## remove what was built (the installed Envoy stays: rm -r .tools)

@@ -42,6 +42,12 @@ test: ## go vet, every test through real Envoy, and a short run of each fuzz tar
 	$(ENVOY); export ENVOY_BIN; go test -count=1 -timeout $(TEST_TIMEOUT) -v ./... | tools/testlist.sh
 	tools/fuzz.sh $(FUZZ_SHORT)
 
+.PHONY: test-mesh
+test-mesh: ## the manifests, the chart and the meshes' control planes, by their own code (minutes, the first time many)
+	go -C e2e/mesh vet ./...
+	go -C e2e/mesh/apiserver vet ./...
+	$(ENVOY); export ENVOY_BIN; go -C e2e/mesh test -count=1 -timeout 30m -v ./... | tools/testlist.sh
+
 .PHONY: race
 race: ## every test with the race detector (slow)
 	$(ENVOY); export ENVOY_BIN; go test -race -count=1 -timeout 30m ./...

@@ -40,7 +40,7 @@ func TestConformanceNamesWhatExists(t *testing.T) {
 		class, _, isCase := strings.Cut(name, "/")
 		switch {
 		case strings.HasPrefix(name, "Test"):
-			if found["tests"]++; !tests[name] {
+			if found["tests"]++; len(tests[name]) == 0 {
 				t.Errorf("there is no test %s", name)
 			}
 		case isCase && classes[class] > 0:
@@ -74,10 +74,11 @@ func TestConformanceNamesWhatExists(t *testing.T) {
 	}
 }
 
-// testsIn are the test functions of the module.
-func testsIn(t *testing.T, root string) map[string]bool {
+// testsIn are the test functions of the module, with the folders that hold one of
+// that name.
+func testsIn(t *testing.T, root string) map[string][]string {
 	t.Helper()
-	tests := map[string]bool{}
+	tests := map[string][]string{}
 	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -88,8 +89,13 @@ func testsIn(t *testing.T, root string) map[string]bool {
 			return nil
 		}
 		text, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		folder, err := filepath.Rel(root, filepath.Dir(file))
 		for _, m := range testFunc.FindAllSubmatch(text, -1) {
-			tests[string(m[1])] = true
+			name := string(m[1])
+			tests[name] = append(tests[name], filepath.ToSlash(folder))
 		}
 		return err
 	})

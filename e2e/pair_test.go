@@ -3,6 +3,7 @@ package e2e
 import (
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -30,6 +31,9 @@ func TestTheShippedConfigurationsBelongTogether(t *testing.T) {
 	}
 	if len(guard.Listen.GRPC) != 1 || !strings.Contains(envoy, "pipe: { path: "+guard.Listen.GRPC[0].Address.Addr+" }") {
 		t.Errorf("the guard listens on %v, where Envoy does not ask", guard.Listen.GRPC)
+	}
+	if f := guard.Lint(); slices.ContainsFunc(f, func(f config.Finding) bool { return f.Rule == "admin_beside_grpc" }) {
+		t.Errorf("Envoy may give orders: %+v", f)
 	}
 	for name, p := range guard.Policies {
 		headers := []string{p.PayloadHeader}

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -146,6 +147,11 @@ func (c *Config) lintGuard(warn func(rule, path, message, remedy string)) {
 			"listen on a loopback address or a unix socket; scrapers and probes have listen.metrics")
 	}
 	for i, g := range c.Listen.GRPC {
+		if a := c.Listen.Admin; a.Network == "unix" && g.Address.Network == "unix" && filepath.Dir(a.Addr) == filepath.Dir(g.Address.Addr) {
+			warn("admin_beside_grpc", "listen.admin",
+				fmt.Sprintf("%s is in one folder with %s, and both have socket_mode: who may ask for decisions may also give orders", a, g.Address),
+				"give the admin socket a folder of its own that only operators may enter")
+		}
 		if !g.Address.Local() && c.Listen.TLS.ClientCA == "" {
 			path := fmt.Sprintf("listen.grpc[%d]", i)
 			warn("grpc_exposed", path,

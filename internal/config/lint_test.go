@@ -26,6 +26,14 @@ func TestLint(t *testing.T) {
 		want       []Finding
 	}{
 		{"nothing to say", quiet, nil},
+		{"sockets in folders of their own", quiet + "listen:\n  grpc: unix:///run/envoy/authz.sock\n  admin: unix:///run/admin/admin.sock\n", nil},
+		{
+			"the admin socket where Envoy goes", quiet + "listen:\n  grpc: unix:///run/jwtguard/authz.sock\n  admin: unix:///run/jwtguard/admin.sock\n", []Finding{
+				{Warning, "admin_beside_grpc", "", Place{8, 10},
+					"unix:///run/jwtguard/admin.sock is in one folder with unix:///run/jwtguard/authz.sock, and both have socket_mode: who may ask for decisions may also give orders",
+					"give the admin socket a folder of its own that only operators may enter"},
+			},
+		},
 		{
 			"the smallest file", smallest, []Finding{
 				{Warning, "no_state_dir", "", Place{1, 1},

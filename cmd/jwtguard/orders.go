@@ -21,7 +21,8 @@ func (g *guard) newAPI() (*admin.API, error) {
 	host, _, _ := net.SplitHostPort(listen.Addr)
 	cfg := admin.Config{
 		Guard: g, Orders: g.group, Pinned: g.pinned, Kept: g.kept, Record: g.refused, Feed: g.feed,
-		Probes: admin.Probes(g.readiness, g.events.Handler()), Name: guardID(g.started), TokenFile: g.started.Admin.TokenFile, Host: host,
+		Probes: admin.Probes(g.readiness, g.events.Handler()), Brief: admin.Probes(g.readiness.Brief(), g.events.Handler()),
+		Name: guardID(g.started), TokenFile: g.started.Admin.TokenFile, Host: host,
 	}
 	if g.ledger != nil {
 		cfg.Evidence = g.evidence

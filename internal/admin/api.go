@@ -71,7 +71,9 @@ type Config struct {
 	// Nil: there is no ledger.
 	Evidence func(ctx context.Context, by string, from, to time.Time) (*ledger.Export, error)
 	Feed     *Feed
-	Probes   http.Handler
+	// Probes answers health checks and scrapes, and Brief does so for whoever may be a
+	// page of another site; see [Readiness.Brief]. Scrapers come by names of all kinds.
+	Probes, Brief http.Handler
 
 	Name      string // of the guard, for people
 	TokenFile string // holds the bearer token for changes over TCP; empty: there are none
@@ -95,8 +97,8 @@ type API struct {
 
 // New makes an API.
 func New(cfg Config) (*API, error) {
-	if cfg.Guard == nil || cfg.Orders == nil || cfg.Pinned == nil || cfg.Kept == nil || cfg.Record == nil || cfg.Feed == nil || cfg.Probes == nil {
-		return nil, errors.New("admin: Guard, Orders, Pinned, Kept, Record, Feed and Probes are required")
+	if cfg.Guard == nil || cfg.Orders == nil || cfg.Pinned == nil || cfg.Kept == nil || cfg.Record == nil || cfg.Feed == nil || cfg.Probes == nil || cfg.Brief == nil {
+		return nil, errors.New("admin: Guard, Orders, Pinned, Kept, Record, Feed, Probes and Brief are required")
 	}
 	page, err := newPage(cfg.Name)
 	if err != nil {
@@ -109,7 +111,13 @@ func New(cfg Config) (*API, error) {
 		guesses:  rate.NewLimiter(guessesPerSecond, guessesPerSecond),
 		refusals: refusals{passing: rate.NewLimiter(refusalsPerSecond, refusalsPerSecond), record: cfg.Record},
 	}
-	a.mux.Handle("/", cfg.Probes)
+	a.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if a.foreign(r) != nil {
+			cfg.Brief.ServeHTTP(w, r)
+			return
+		}
+		cfg.Probes.ServeHTTP(w, r)
+	})
 	get(a.mux, "/{$}", a.showPage)
 	a.show("/api/v1/keys", a.list)
 	a.show("/api/v1/keys/{issuer}/{kid}", a.one)

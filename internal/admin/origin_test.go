@@ -3,6 +3,7 @@ package admin
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 )
 
@@ -62,13 +63,18 @@ func TestForeignPagesAreShownNothing(t *testing.T) {
 			if tt.reason != "" && len(w.orders) > 0 {
 				t.Error("ordered")
 			}
-			// Probes come by any name.
-			r := httptest.NewRequest("GET", "/healthz", nil)
-			r.Host = tt.host
-			rec := httptest.NewRecorder()
-			w.api.ServeHTTP(rec, r)
-			if rec.Code != 200 {
-				t.Errorf("probe: %d", rec.Code)
+			// Probes come by any name, and those of foreign pages are told no addresses.
+			for _, path := range []string{"/healthz", "/readyz"} {
+				r := httptest.NewRequest("GET", path, nil)
+				r.Host = tt.host
+				for name, values := range tt.header {
+					r.Header[name] = values
+				}
+				rec := httptest.NewRecorder()
+				w.api.ServeHTTP(rec, r)
+				if told := strings.Contains(rec.Body.String(), "10.0.0.7"); rec.Code != 200 || told != (path == "/readyz" && tt.reason == "") {
+					t.Errorf("%s: %d %s", path, rec.Code, rec.Body)
+				}
 			}
 		})
 	}

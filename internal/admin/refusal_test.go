@@ -49,7 +49,7 @@ func TestLookingIsNotRecorded(t *testing.T) {
 }
 
 func TestNewWantsWhatItNeeds(t *testing.T) {
-	if _, err := New(Config{}); err == nil || err.Error() != "admin: Guard, Orders, Pinned, Kept, Record, Feed and Probes are required" {
+	if _, err := New(Config{}); err == nil || err.Error() != "admin: Guard, Orders, Pinned, Kept, Record, Feed, Probes and Brief are required" {
 		t.Error(err)
 	}
 }

@@ -55,7 +55,10 @@ func (w *world) serve(t *testing.T, cfg Config) {
 		defer w.mu.Unlock()
 		return maps.Clone(w.denied)
 	}, w.past)
-	cfg.Probes = Probes(NewReadiness(func() []Issuer { return nil }), http.NotFoundHandler())
+	readiness := NewReadiness(func() []Issuer {
+		return []Issuer{{Issuer: "corp", Usable: true, UsableOnce: true, Reason: "10.0.0.7 says so"}}
+	})
+	cfg.Probes, cfg.Brief = Probes(readiness, http.NotFoundHandler()), Probes(readiness.Brief(), http.NotFoundHandler())
 	cfg.Kept = func() error { return w.kept }
 	cfg.Pinned = func(_ string, k *keyset.Key) (string, bool) {
 		where, ok := w.pinned[k.Kid()]

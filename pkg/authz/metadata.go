@@ -6,10 +6,10 @@ import (
 	"github.com/jwtguard/jwtguard/pkg/verify"
 )
 
-// metadataSlots is how many encodings a policy keeps: one for each of its keys in
-// use, and one for each reason of the refusals that name none. Where two fall into
-// one slot, each is encoded anew.
-const metadataSlots = 32
+// metadataSlots is how many encodings are kept, of some 300 bytes each: one for each
+// policy and key in use, and one for each reason of the refusals that name no key.
+// Where two fall into one slot, each is encoded anew.
+const metadataSlots = 4096
 
 // about names what the dynamic metadata says, all of which is always there. Access
 // logs are scripted against it.
@@ -58,16 +58,20 @@ func factsOf(d *verify.Decision) facts {
 	return f
 }
 
-// hash is of what differs between the decisions of a policy: reason and key.
+// hash is of what differs between decisions that come again and again: policy,
+// reason and key. Of a name the end differs, of a thumbprint any part.
 func (f *facts) hash() (h uint) {
-	for _, s := range [...]string{f[1], f[5]} {
-		h *= 31
-		if s != "" {
-			h += uint(len(s)) + uint(s[0])
+	for _, s := range [...]string{f[2], f[1], f[5]} {
+		h = h*31 + uint(len(s))
+		for i := max(0, len(s)-hashed); i < len(s); i++ {
+			h = h*31 + uint(s[i])
 		}
 	}
 	return h
 }
+
+// hashed is how much of a text is looked at.
+const hashed = 6
 
 // encode makes the field out of facts, and everything in them printable.
 func (f facts) encode() metadata {

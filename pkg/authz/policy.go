@@ -34,14 +34,14 @@ type plan struct {
 	removeForeign removal  // identity headers, all spellings, that it never sets
 	removeAll     removal  // those and its own
 	denials       *denials
-	prepared      prepared
+	prepared      *prepared // shared by all plans
 }
 
 func newSnapshot(d Decider) (*snapshot, error) {
 	if d == nil {
 		return nil, errors.New("decider: is missing")
 	}
-	s := &snapshot{decider: d, plans: make(map[string]*plan)}
+	s, shared := &snapshot{decider: d, plans: make(map[string]*plan)}, new(prepared)
 	for i, p := range d.Policies() {
 		switch {
 		case p == nil:
@@ -55,7 +55,7 @@ func newSnapshot(d Decider) (*snapshot, error) {
 		if err != nil {
 			return nil, fmt.Errorf("policy %q: %w", p.Name, err)
 		}
-		s.plans[p.Name] = &plan{Policy: p, own: own, denials: newDenials(p)}
+		s.plans[p.Name] = &plan{Policy: p, own: own, denials: newDenials(p), prepared: shared}
 	}
 	identity := make(map[string]bool)
 	for _, p := range s.plans {

@@ -43,10 +43,24 @@ test: ## go vet, every test through real Envoy, and a short run of each fuzz tar
 	tools/fuzz.sh $(FUZZ_SHORT)
 
 .PHONY: test-mesh
-test-mesh: ## the manifests, the chart and the meshes' control planes, by their own code (minutes, the first time many)
-	go -C e2e/mesh vet ./...
+test-mesh: test-kubernetes test-istio test-gateway ## the manifests and the chart, by Kubernetes' own code and the control planes' (minutes; the first time many)
+
+.PHONY: test-kubernetes
+test-kubernetes: ## of test-mesh: deploy/kubernetes, deploy/helm, deploy/prometheus
+	go -C e2e/mesh vet .
 	go -C e2e/mesh/apiserver vet ./...
-	$(ENVOY); export ENVOY_BIN; go -C e2e/mesh test -count=1 -timeout 30m -v ./... | tools/testlist.sh
+	$(ENVOY); export ENVOY_BIN; go -C e2e/mesh test -count=1 -timeout 20m -v . | tools/testlist.sh
+
+.PHONY: test-istio
+test-istio: ## of test-mesh: deploy/istio
+	go -C e2e/mesh vet ./istio
+	$(ENVOY); export ENVOY_BIN; go -C e2e/mesh test -count=1 -timeout 20m -v ./istio | tools/testlist.sh
+
+.PHONY: test-gateway
+test-gateway: ## of test-mesh: deploy/envoy-gateway
+	tools/egctl.sh >/dev/null
+	go -C e2e/mesh/envoygateway vet ./...
+	$(ENVOY); export ENVOY_BIN; go -C e2e/mesh/envoygateway test -count=1 -timeout 20m -v ./... | tools/testlist.sh
 
 .PHONY: race
 race: ## every test with the race detector (slow)

@@ -63,7 +63,7 @@ func TestNothingToSayOfWhatIsTheSame(t *testing.T) {
 rules: [{ match: { prefix: / }, requires: { provider_name: corp } }]
 `)
 	want := `# From stdin, by jwtguard check --from-envoy. docs/adopt.md says how to go on:
-# begin with mode: shadow and token.forward: true in every policy; compare; then take both out again.
+# begin with mode: shadow and token.forward: true in every policy; compare; then take mode: shadow out, and set forward as below once the old filter is gone.
 
 issuers:
   - name: corp

@@ -16,7 +16,7 @@ import (
 func (a *adoption) write(m made) string {
 	var b strings.Builder
 	comment(&b, "", fmt.Sprintf("From %s, by jwtguard check --from-envoy. docs/adopt.md says how to go on:", shorten(filepath.Base(a.file))))
-	comment(&b, "", "begin with mode: shadow and token.forward: true in every policy; compare; then take both out again.")
+	comment(&b, "", "begin with mode: shadow and token.forward: true in every policy; compare; then take mode: shadow out, and set forward as below once the old filter is gone.")
 	for _, kind := range []noteKind{noteWeaker, noteLost, noteDiffers} {
 		a.writeNotes(&b, kind)
 	}

@@ -19,7 +19,7 @@ var advice = map[verify.Reason]string{
 	verify.KeysUnavailable:       "The issuer's keys could not be fetched: see the line on its JWKS above, and jwks_fetch_failed in the guard's log. Until that works, requests whose key the guard does not have get 503.",
 	verify.KeysStale:             "The issuer's keys have not been fetched for longer than max_stale: see the line on its JWKS above. Requests get 503 until that works.",
 	verify.KeyPending:            "The key is listed but not in force yet (nbf of the JWK, or keys.activation_delay). The issuer signs with it too early.",
-	verify.KeyRetired:            "The key is out of service. The client needs a new token. If many clients have such tokens, the key was retired too early: compare the lifetime of its tokens with keys.grace. A retirement by mistake is undone by a line in keys.reinstated.",
+	verify.KeyRetired:            "The key is out of service. The client needs a new token. If many clients have such tokens, the key was retired too early: compare the lifetime of its tokens with keys.grace. A retirement by mistake is undone by jwtguard keys reinstate, or by a line in keys.reinstated.",
 	verify.KeyRevoked:            "The key was revoked as compromised. Nothing brings it back; the client needs a new token. A valid signature here means that somebody still holds the key.",
 	verify.AlgMismatch:           "The token's alg is not that of the key it names. The issuer's JWKS and its tokens contradict each other, or somebody is trying something.",
 	verify.SignatureInvalid:      "The token was changed or cut on its way, or was not signed with the key it names. Compare its last characters with those that the issuer sent.",
@@ -35,6 +35,8 @@ var advice = map[verify.Reason]string{
 }
 
 const (
+	// adviceSilent is for a token that passes by what the issuer lists.
+	adviceSilent = "Start the guard and ask again, or ask where one runs: a key that was put out of service by an order stands in state_dir alone, and is refused whatever its issuer lists."
 	// adviceUndecided is for a key that only the running guard still has.
 	adviceUndecided = "Look into Envoy's access log or the guard's (request_denied) for the reason that the running guard gives: it judges this token by a key that cannot be fetched here. Without a state_dir it loses that key when it is restarted."
 	// adviceTooNew is for a token that passes by keys newer than the guard's.

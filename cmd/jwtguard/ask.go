@@ -26,6 +26,7 @@ const (
 type guardView struct {
 	state   string // of the key; empty: not known
 	unknown bool   // the guard answered that it has no such key
+	silent  bool   // there is none, and it would remember more than the issuer lists
 	text    string // for people; empty: it was not asked
 }
 
@@ -45,7 +46,7 @@ func askGuard(c *config.Config, issuer, kid string, now time.Time) guardView {
 	case errors.Is(err, errAnswerTooLong):
 		return notAGuard
 	case err != nil:
-		return guardView{text: fmt.Sprintf("none answers at %s: what it withdrew or put out of service earlier is not known here", c.Listen.Admin)}
+		return guardView{silent: c.StateDir != "", text: fmt.Sprintf("none answers at %s: what it withdrew or put out of service earlier is not known here", c.Listen.Admin)}
 	}
 	var k admin.Key
 	switch err := json.Unmarshal(answer.body, &k); {

@@ -94,7 +94,7 @@ func runExplain(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	switch err := write(stdout); {
 	case err != nil:
 		return fail(fmt.Sprintf("write the explanation: %v", err))
-	case e.Reason != verify.OK:
+	case e.Reason != verify.OK || e.Undecided:
 		return exitNo
 	}
 	return exitDone

@@ -423,6 +423,12 @@ func TestExplainYieldsToTheRunningGuard(t *testing.T) {
 	t.Run("it is gone", func(t *testing.T) {
 		w.explain(w.token()).says(t, 0, "ACCEPTED: ok", "running guard  none answers at unix://")
 	})
+	w.write("state_dir: " + w.path("state") + "\n" + w.config())
+	t.Run("it is gone, and may have known better", func(t *testing.T) {
+		w.explain(w.token()).says(t, 1, "NOT DECIDED: ok by what the issuer lists now; the guard may know better, and does not answer",
+			"running guard  none answers at unix://", "stands in state_dir alone")
+		w.explain("x").says(t, 1, "REFUSED: token_malformed")
+	})
 }
 
 func TestExplainKnowsAGuardFromAnotherServer(t *testing.T) {

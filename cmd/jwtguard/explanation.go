@@ -28,7 +28,7 @@ type explanation struct {
 	Guard      string              `json:"guard,omitempty"`           // what a running guard knows about the key
 	GuardState string              `json:"guard_key_state,omitempty"` // the key's state there
 	Fetched    verify.Reason       `json:"fetched_reason,omitempty"`  // what the fetch alone gives, where the running guard knows better
-	Undecided  bool                `json:"undecided,omitempty"`       // the running guard has a key that the fetch does not show
+	Undecided  bool                `json:"undecided,omitempty"`       // the running guard has a key that the fetch does not show, or does not answer and may know one as out of service
 	Steps      []verify.StepReport `json:"steps"`
 	Advice     string              `json:"advice,omitempty"`
 }
@@ -76,6 +76,8 @@ func (e *explanation) yield(p *verify.Policy, view guardView) {
 	case final:
 	case view.state != "" && (e.Reason == verify.KidUnknown || e.Reason == verify.KeysUnavailable):
 		e.Undecided, e.Advice = true, adviceUndecided
+	case view.silent && e.Reason == verify.OK:
+		e.Undecided, e.Advice = true, adviceSilent
 	case view.unknown && e.Reason == verify.OK:
 		e.Advice = adviceTooNew
 	}
@@ -155,6 +157,8 @@ func (e *explanation) writeText(w io.Writer) error {
 
 func (e *explanation) headline() string {
 	switch {
+	case e.Undecided && e.Reason == verify.OK:
+		return "NOT DECIDED: ok by what the issuer lists now; the guard may know better, and does not answer"
 	case e.Undecided:
 		return fmt.Sprintf("NOT DECIDED: %s for a guard that starts now; the one that runs still has the key (%s)", e.Reason, e.GuardState)
 	case e.Decision == verify.Allow.String():

@@ -183,7 +183,20 @@ type key struct {
 
 // keys asks the guard what it knows.
 func (s *stage) keys(ctx context.Context) ([]key, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.admin+"/api/v1/keys", nil)
+	body, err := s.ask(ctx, "/api/v1/keys")
+	if err != nil {
+		return nil, err
+	}
+	var answer struct{ Keys []key }
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return nil, fmt.Errorf("admin API: %w", err)
+	}
+	return answer.Keys, nil
+}
+
+// ask asks the guard's admin API.
+func (s *stage) ask(ctx context.Context, path string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.admin+path, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -193,14 +206,10 @@ func (s *stage) keys(ctx context.Context) ([]key, error) {
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		return nil, err
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("admin API: %s: %s", response.Status, body)
 	}
-	var answer struct{ Keys []key }
-	if err := json.Unmarshal(body, &answer); err != nil {
-		return nil, fmt.Errorf("admin API: %s: %w", response.Status, err)
-	}
-	return answer.Keys, nil
+	return body, err
 }
 
 // await waits until the guard's view of the key fits.

@@ -11,21 +11,7 @@ import (
 // Whatever the bytes: no panic, mistakes with their place, and the same answer
 // twice.
 func FuzzParse(f *testing.F) {
-	f.Add([]byte(smallest))
-	f.Add([]byte(full))
-	f.Add([]byte(quiet))
-	f.Add([]byte("issuers: [{issuer: corp, audiences: [a], jwks: {inline: {keys: [{kid: \"1\", exp: 1}]}}}]"))
-	files, err := filepath.Glob("testdata/mistakes/*.yaml")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(data)
-	}
+	seedConfigurations(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := Parse("jwtguard.yaml", data)
 		again, errAgain := Parse("jwtguard.yaml", data)
@@ -54,4 +40,23 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// seedConfigurations are configurations, right and wrong.
+func seedConfigurations(f *testing.F) {
+	f.Add([]byte(smallest))
+	f.Add([]byte(full))
+	f.Add([]byte(quiet))
+	f.Add([]byte("issuers: [{issuer: corp, audiences: [a], jwks: {inline: {keys: [{kid: \"1\", exp: 1}]}}}]"))
+	files, err := filepath.Glob("testdata/mistakes/*.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
 }

@@ -114,13 +114,17 @@ type carrier struct {
 }
 
 // Get joins the lines of a name, as W3C Trace Context, section 3.3.1, has it for
-// tracestate; two lines of traceparent are then none that is valid.
+// tracestate. Of traceparent there is one line; two, joined, could pass for the longer
+// one of a later version (section 3.2.4), and make the first a parent.
 func (c carrier) Get(name string) string {
-	values := c.metadata(c.ctx, name)
-	if len(values) == 1 {
+	switch values := c.metadata(c.ctx, name); {
+	case len(values) == 1:
 		return values[0]
+	case name == "traceparent":
+		return ""
+	default:
+		return strings.Join(values, ",")
 	}
-	return strings.Join(values, ",")
 }
 
 // Set does nothing: nothing is propagated.

@@ -19,17 +19,23 @@ const (
 	// is usually several seconds; grpc-go's own default of five minutes would
 	// answer such pings by closing the connection.
 	keepaliveLeast = 5 * time.Second
-	// maxMessage bounds a request. What is larger gets a gRPC error, and that is a
-	// pass where Envoy is told failure_mode_allow; so it is well above what Envoy
-	// sends: 60 KiB of headers by its default, once or twice, and a body only with
-	// with_request_body, whose max_request_bytes must stay below this. It is memory
-	// for as long as a request is read, which is why it is not larger still.
-	maxMessage = 16 << 20
-	// maxStreams is how many checks a connection may have under way. Envoy has one
-	// connection for each of its workers, and lets checks beyond this wait; with
-	// fewer than the guard decides at once, a single worker could not use it, and
-	// beyond them the guard would answer overloaded.
-	maxStreams = authz.DefaultMaxInFlight
+	// helloTimeout is how long TLS and the first frames of a connection may take.
+	// Grpc-go allows two minutes; 3 s allow for a packet that is lost twice.
+	helloTimeout = 3 * time.Second
+	// pingAfter is when a client of which nothing was heard is pinged, and
+	// pingTimeout how long it may take to answer: a host that vanished does not keep
+	// its connections. Envoy answers pings.
+	pingAfter, pingTimeout = time.Minute, 20 * time.Second
+	// connWindow is how much of a connection is sent ahead, for all its checks
+	// together. It costs no memory by itself; see authz.Window for what does.
+	connWindow = 1 << 20
+	// maxMessage bounds what is sent to grpc.health.v1: the name of a service.
+	maxMessage = 4 << 10
+	// maxStreams is how many checks a connection may have under way: more than may
+	// wait for keys at once, which would keep all others of the connection waiting,
+	// and few enough that a flood over some connections is done within Envoy's
+	// deadline. Where Envoy needs more it makes another connection.
+	maxStreams = 128
 	// maxMetadata bounds the headers of a call. Envoy's initial_metadata can copy
 	// headers of the request, 60 KiB by its default, and each is counted with 32
 	// bytes more (RFC 9113, section 6.5.2). Beyond it the stream is an error, too.
@@ -45,8 +51,11 @@ const (
 // newGRPC makes the server of one ext_authz listener.
 func (s *service) newGRPC(l config.GRPC) *grpc.Server {
 	options := []grpc.ServerOption{
-		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxConcurrentStreams(maxStreams), grpc.MaxHeaderListSize(maxMetadata),
+		grpc.MaxConcurrentStreams(maxStreams), grpc.MaxHeaderListSize(maxMetadata),
 		grpc.NumStreamWorkers(streamWorkers),
+		grpc.StaticStreamWindowSize(authz.Window), grpc.StaticConnWindowSize(connWindow), grpc.ReadBufferSize(readSize),
+		grpc.ConnectionTimeout(helloTimeout),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingAfter, Timeout: pingTimeout}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveLeast, PermitWithoutStream: true}),
 	}
 	if s.secure != nil && l.Address.Network != "unix" {
@@ -55,10 +64,11 @@ func (s *service) newGRPC(l config.GRPC) *grpc.Server {
 	checks := s.guard.authz.Listener(l.Policy)
 	var server *grpc.Server
 	if s.options.generatedCodec {
-		server = grpc.NewServer(options...)
+		server = grpc.NewServer(append(options, grpc.MaxRecvMsgSize(authz.MaxMessage))...)
 		authv3.RegisterAuthorizationServer(server, checks)
 	} else {
-		server = grpc.NewServer(append(options, grpc.ForceServerCodecV2(authz.Codec()))...)
+		// Of other services' messages; checks are read by authz.
+		server = grpc.NewServer(append(options, grpc.MaxRecvMsgSize(maxMessage), grpc.ForceServerCodecV2(authz.Codec()))...)
 		checks.Register(server)
 	}
 	grpc_health_v1.RegisterHealthServer(server, s.health)

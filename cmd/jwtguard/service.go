@@ -45,6 +45,7 @@ type service struct {
 	guard   *guard
 	health  *health.Server
 	secure  *certificates // nil: gRPC without TLS
+	clients *clients
 	grpc    []served[*grpc.Server]
 	http    []served[*http.Server]
 }
@@ -70,7 +71,7 @@ func newService(ctx context.Context, path string, o serveOptions, log *slog.Logg
 	if err != nil {
 		return nil, err
 	}
-	s := &service{log: log, config: c, options: o, health: health.NewServer()}
+	s := &service{log: log, config: c, options: o, health: health.NewServer(), clients: newClients(log)}
 	s.health.SetServingStatus("", grpc_health_v1.HealthCheckResponse_NOT_SERVING)
 	state, err := openLedger(ctx, c, o.acceptLoss, log)
 	if err != nil {
@@ -175,7 +176,7 @@ func (s *service) run(signals <-chan os.Signal) error {
 	for _, g := range s.grpc {
 		running.Go(func() {
 			<-waiting.Done()
-			if err := g.server.Serve(g.listener); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+			if err := g.server.Serve(&clientListener{g.listener, s.clients}); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
 				broken <- fmt.Errorf("%s: %w", g.listener, err)
 			}
 		})

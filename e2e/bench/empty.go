@@ -34,8 +34,9 @@ func pass() *authv3.CheckResponse {
 // against it must not differ in them.
 func sameOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{
-		grpc.MaxRecvMsgSize(16 << 20), grpc.MaxConcurrentStreams(4096), grpc.MaxHeaderListSize(128 << 10),
+		grpc.MaxRecvMsgSize(16 << 20), grpc.MaxConcurrentStreams(128), grpc.MaxHeaderListSize(128 << 10),
 		grpc.NumStreamWorkers(64),
+		grpc.StaticStreamWindowSize(64 << 10), grpc.StaticConnWindowSize(1 << 20), grpc.ReadBufferSize(8 << 10),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 	}
 }

@@ -29,6 +29,21 @@ func (s *Server) check(ctx context.Context, c *check, m message, fixed string) e
 		s.decide(ctx, m, fixed, c)
 		return c.answer()
 	})
+	return s.finish(ctx, c, resp, start)
+}
+
+// refuse answers a check that was not looked at: under no policy.
+func (s *Server) refuse(ctx context.Context, c *check, r verify.Reason, detail string) encoded {
+	start := time.Now()
+	resp := s.protect(func() encoded {
+		c.refuse(r, detail)
+		return c.answer()
+	})
+	return s.finish(ctx, c, resp, start)
+}
+
+// finish gives an answer, resp or a better one than none, and reports it.
+func (s *Server) finish(ctx context.Context, c *check, resp encoded, start time.Time) encoded {
 	if resp == nil {
 		resp = s.protect(func() encoded {
 			c.refuse(verify.InternalError, "the guard met an error of its own; its log has the details")

@@ -18,6 +18,8 @@ type codec struct{ encoding.CodecV2 }
 // for them, but for strings.
 type exchange struct {
 	buffer mem.Buffer // holds the bytes of the request
+	large  int64      // of [Server.large]
+	reader reader
 	wire   wire
 	check  check
 	answer [1]mem.Buffer

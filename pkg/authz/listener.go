@@ -36,11 +36,14 @@ var description = grpc.ServiceDesc{
 
 // handle is a [grpc.MethodHandler].
 func handle(l any, ctx context.Context, decode func(any) error, intercept grpc.UnaryServerInterceptor) (any, error) {
-	x := new(exchange)
-	if err := decode(x); err != nil {
+	x, server := new(exchange), l.(*Listener).server
+	defer server.giveBack(x)
+	switch whole, err := server.receive(ctx, x, decode); {
+	case err != nil:
 		return nil, err
-	}
-	if intercept == nil {
+	case !whole:
+		return x, nil
+	case intercept == nil:
 		return l.(*Listener).answer(ctx, x), nil
 	}
 	return intercept(ctx, x, &grpc.UnaryServerInfo{Server: l, FullMethod: authv3.Authorization_Check_FullMethodName}, func(ctx context.Context, x any) (any, error) {

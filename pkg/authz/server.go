@@ -57,6 +57,8 @@ type Server struct {
 	current  atomic.Pointer[snapshot]
 	inFlight atomic.Int64
 	waiting  atomic.Int64 // of inFlight, those that wait for a refresh
+	large    atomic.Int64 // bytes of memory of all checks larger than [Window]
+	readers  readers
 	started  time.Time
 	quiet    atomic.Int64 // until when OnPanic is not called again, in nanoseconds since started
 }

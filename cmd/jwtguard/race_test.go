@@ -1,0 +1,6 @@
+//go:build race
+
+package main
+
+// raceDetector tells whether these tests run with it.
+const raceDetector = true

@@ -73,6 +73,8 @@ func (f *foreign) search(n *config.Node) {
 			f.filter(v)
 			return
 		}
+	case text(n, "name") == jwtAuthnName && n.Get("category") != nil:
+		return // a bootstrap's list of what this Envoy was built with
 	case text(n, "name") == jwtAuthnName:
 		if c := option(n, "typed_config"); c != nil && c.Get("@type") == nil && looksLikeFilter(c) {
 			f.filter(c)

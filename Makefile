@@ -11,8 +11,8 @@ LDFLAGS := $(if $(VERSION),-X main.version=$(VERSION))
 # Longer than make test takes on two slow cores; a test that hangs says where.
 TEST_TIMEOUT ?= 12m
 # How many inputs each fuzz target gets: few in `make test`, which only asks whether
-# the target and its seeds hold, within a minute or so for all of them.
-FUZZ_SHORT ?= 1500x
+# the target and its seeds hold, within a minute for all of them.
+FUZZ_SHORT ?= 500x
 FUZZ_LONG ?= 1000000x
 
 # Of make model and make soak, each of which has its own.
@@ -32,8 +32,10 @@ help: ## list the targets
 build: ## bin/jwtguard, static
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/jwtguard ./cmd/jwtguard
 
-# The packages of e2e one at a time: some load the machine, others wait for Envoy's
-# deadlines.
+# Packages whose tests load the machine, and so run one at a time after the others,
+# some of which wait for Envoy's deadlines.
+BUSY := /e2e/(bench|model|soak)
+
 .PHONY: test
 test: ## go vet, every test through real Envoy, and a short run of each fuzz target
 	go vet ./...
@@ -42,8 +44,8 @@ test: ## go vet, every test through real Envoy, and a short run of each fuzz tar
 	tools/grafana-sdk.sh >/dev/null || [[ -z "$${CI:-}" ]] # without it, whether the dashboards are what the code makes is not looked at
 	tools/chromium.sh >/dev/null || [[ -z "$${CI:-}" ]] # without one, the tests of the page are skipped
 	$(ENVOY); export ENVOY_BIN; failed=0; { \
-		go test -count=1 -timeout $(TEST_TIMEOUT) -v $$(go list ./... | grep -v /e2e) || failed=1; \
-		go test -p 1 -count=1 -timeout $(TEST_TIMEOUT) -v ./e2e/... || failed=1; \
+		go test -count=1 -timeout $(TEST_TIMEOUT) -v $$(go list ./... | grep -vE '$(BUSY)') || failed=1; \
+		go test -p 1 -count=1 -timeout $(TEST_TIMEOUT) -v $$(go list ./... | grep -E '$(BUSY)') || failed=1; \
 		exit $$failed; } | tools/testlist.sh
 	tools/fuzz.sh $(FUZZ_SHORT)
 

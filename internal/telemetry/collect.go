@@ -127,7 +127,7 @@ func (c *collection) tokenCache() {
 	}
 	size, on := c.cfg.TokenCache()
 	for use, result := range map[verify.CacheUse]string{verify.CacheHit: "hit", verify.CacheMiss: "miss"} {
-		if n := c.cacheUses[use].Load(); on || n > 0 {
+		if n := c.street.cacheUse(use); on || n > 0 {
 			c.ObserveInt64(c.cacheRequests, int64(n), labels("result", result))
 		}
 	}

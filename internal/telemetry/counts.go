@@ -14,22 +14,36 @@ import (
 // was met, and the traffic cannot make subjects: they are keys of our sets, issuers
 // and policies of the configuration, and [other].
 type counts struct {
-	keys     sync.Map // from *keyset.Usage, which the snapshots of a set share, to []*tally in *[]*tally
-	keyless  shelf[tally]
-	policies shelf[verdicts[block]]
+	keyless   shelf[tally]
+	policies  shelf[verdicts[block]]
+	lifetimes shelf[histogram] // of accepted tokens, by issuer
 
-	mu  sync.Mutex
-	all map[subject]*tally // by mu: those of keys
+	mu   sync.Mutex
+	keys map[*keyset.Usage][]*tally // by mu; the snapshots of a set share the Usage
+	all  map[subject]*tally         // by mu: those of keys
+}
+
+// bound is what a key has at hand, in [keyset.Usage.Bound]: its tallies, of which
+// there is one for each name, algorithm and issuer's name by which it was met, and so
+// nearly always one.
+type bound struct {
+	counts  *counts
+	tallies []*tally
 }
 
 // count counts one decision, once for its key and once for its policy.
 func (c *counts) count(d *verify.Decision) {
-	c.tally(d).count(d)
+	place := placeOf(d.Reason)
+	t := c.tally(d)
+	t.count(d, place)
+	if d.OK() && !d.Issued.IsZero() && t.lifetimes != nil {
+		t.lifetimes.observe(lifetimeBounds, max(0, d.Expires.Sub(d.Issued)).Seconds())
+	}
 	policy := other
 	if d.Policy != nil {
 		policy = d.Policy.Name
 	}
-	c.policies.get(policy).at(d.Verdict).count(d.Reason)
+	c.policies.get(policy).at(d.Verdict)[place].Add(1)
 }
 
 func (c *counts) tally(d *verify.Decision) *tally {
@@ -41,21 +55,28 @@ func (c *counts) tally(d *verify.Decision) *tally {
 		return c.keyless.get(issuer)
 	}
 	s := subject{issuer, d.Kid, d.Key.Thumbprint, d.Alg}
-	for _, t := range c.of(d.Key.Usage) {
-		if t.subject == s {
+	if b, _ := d.Key.Usage.Bound.Load().(*bound); b != nil && b.counts == c {
+		if t := find(b.tallies, s); t != nil {
 			return t
 		}
 	}
 	return c.meet(d.Key.Usage, s)
 }
 
-// of are the tallies of a key: one for each name, algorithm and issuer's name by
-// which it was met, and so nearly always one.
-func (c *counts) of(u *keyset.Usage) []*tally {
-	if p, ok := c.keys.Load(u); ok {
-		return *p.(*[]*tally)
+func find(tallies []*tally, s subject) *tally {
+	for _, t := range tallies {
+		if t.subject == s {
+			return t
+		}
 	}
 	return nil
+}
+
+// of are the tallies of a key.
+func (c *counts) of(u *keyset.Usage) []*tally {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.keys[u]
 }
 
 // meet makes the tally of a subject that is new to the key. A record that was
@@ -63,22 +84,20 @@ func (c *counts) of(u *keyset.Usage) []*tally {
 func (c *counts) meet(u *keyset.Usage, s subject) *tally {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	known := c.of(u)
-	for _, t := range known {
-		if t.subject == s {
-			return t
-		}
-	}
-	t := c.all[s]
+	known := c.keys[u]
+	t := find(known, s)
 	if t == nil {
-		t = &tally{subject: s}
-		if c.all == nil {
-			c.all = map[subject]*tally{}
+		if t = c.all[s]; t == nil {
+			t = &tally{subject: s, lifetimes: c.lifetimes.get(s.issuer)}
+			if c.all == nil {
+				c.all, c.keys = map[subject]*tally{}, map[*keyset.Usage][]*tally{}
+			}
+			c.all[s] = t
 		}
-		c.all[s] = t
+		known = append(known[:len(known):len(known)], t)
+		c.keys[u] = known
 	}
-	next := append(known[:len(known):len(known)], t)
-	c.keys.Store(u, &next)
+	u.Bound.Store(&bound{c, known})
 	return t
 }
 
@@ -89,20 +108,20 @@ func (c *counts) prune(held map[*keyset.Usage]bool, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	kept := map[*tally]bool{}
-	c.keys.Range(func(u, p any) bool {
-		busy := held[u.(*keyset.Usage)]
-		for _, t := range *p.(*[]*tally) {
+	for u, tallies := range c.keys {
+		busy := held[u]
+		for _, t := range tallies {
 			busy = busy || t.last.Load() > oldest
 		}
 		if !busy {
-			c.keys.Delete(u)
-			return true
+			delete(c.keys, u)
+			u.Bound.Store((*bound)(nil))
+			continue
 		}
-		for _, t := range *p.(*[]*tally) {
+		for _, t := range tallies {
 			kept[t] = true
 		}
-		return true
-	})
+	}
 	maps.DeleteFunc(c.all, func(_ subject, t *tally) bool { return !kept[t] })
 }
 

@@ -207,8 +207,11 @@ func TestEveryWordHasItsPlace(t *testing.T) {
 	if diff := cmp.Diff(sorted(declared), sorted(counted)); diff != "" {
 		t.Errorf("(- declared, + counted)\n%s", diff)
 	}
+	if n := max(len(durationBounds), len(lifetimeBounds)); n != mostBuckets-1 {
+		t.Errorf("%d bounds, and room for %d", n, mostBuckets-1)
+	}
 	var b block
-	b.count("no such reason")
+	b[placeOf("no such reason")].Add(1)
 	b.each(func(r verify.Reason, n uint64) {
 		if r != verify.InternalError || n != 1 {
 			t.Errorf("an unknown reason is counted as %d × %s", n, r)

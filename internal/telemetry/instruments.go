@@ -6,24 +6,9 @@ import (
 	"go.opentelemetry.io/otel/metric"
 )
 
-// durationBounds are those of a check, in seconds. A warm check takes some tens of
-// microseconds, a signature a hundred or more; 200 ms is Envoy's default deadline.
-var durationBounds = []float64{
-	10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6,
-	1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 200e-3, 500e-3, 1,
-}
-
-// lifetimeBounds are those of a token's life, in seconds: from a minute to a month,
-// at the lifetimes that issuers usually give.
-var lifetimeBounds = []float64{
-	60, 300, 600, 900, 1800, 3600, 2 * 3600, 4 * 3600, 8 * 3600, 12 * 3600, 24 * 3600, 7 * 24 * 3600, 30 * 24 * 3600,
-}
-
-// instruments are all metrics by their OTLP names: those of a scrape have _ in
-// place of the dot, their unit, and _total if they count.
+// instruments are all metrics but the histograms, by their OTLP names: those of a
+// scrape have _ in place of the dot, their unit, and _total if they count.
 type instruments struct {
-	duration, lifetime metric.Float64Histogram
-
 	validations, decisions, attempts, anomalies, refreshes metric.Int64ObservableCounter
 	ledgerErrors, reloads, cacheRequests                   metric.Int64ObservableCounter
 
@@ -42,9 +27,6 @@ type maker struct {
 func newInstruments(meter metric.Meter, ledger bool) (*instruments, []metric.Observable, error) {
 	m := &maker{Meter: meter}
 	i := &instruments{
-		duration: m.histogram("check_duration", durationBounds, "Time from a check's arrival to its answer."),
-		lifetime: m.histogram("token_lifetime", lifetimeBounds, "exp - iat of accepted tokens."),
-
 		validations: m.counter("validations", "Decisions by the key that they are about."),
 		decisions:   m.counter("decisions", "Decisions by policy."),
 		attempts:    m.counter("retired_key_attempts", "Tokens of keys out of service, by what is known of their signature."),
@@ -84,12 +66,6 @@ func newInstruments(meter metric.Meter, ledger bool) (*instruments, []metric.Obs
 
 // prefix makes the names ours.
 const prefix = "jwtguard."
-
-func (m *maker) histogram(name string, bounds []float64, what string) metric.Float64Histogram {
-	h, err := m.Float64Histogram(prefix+name, metric.WithUnit("s"), metric.WithDescription(what), metric.WithExplicitBucketBoundaries(bounds...))
-	m.err = errors.Join(m.err, err)
-	return h
-}
 
 func (m *maker) counter(name, what string) metric.Int64ObservableCounter {
 	c, err := m.Int64ObservableCounter(prefix+name, metric.WithDescription(what))

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	sdk "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/jwtguard/jwtguard/pkg/jwkscache"
 	"github.com/jwtguard/jwtguard/pkg/keyset"
@@ -30,29 +31,26 @@ type metrics struct {
 	anomalies shelf[[len(anomalies)]atomic.Uint64]
 	refreshes shelf[[refreshResults]atomic.Uint64]
 	reloads   struct{ ok, failed atomic.Uint64 }
-	cacheUses [verify.CacheHit + 1]atomic.Uint64
-
-	decided   verdicts[[]metric.RecordOption] // label sets of the duration, made beforehand
-	lifetimes shelf[lifetimeLabels]           // and of the lifetime, by the issuer's name
+	street    street
+	exemplars verdicts[exemplars] // of the durations
 }
 
-// lifetimeLabels is a label set that is made at its first use.
-type lifetimeLabels struct {
-	atomic.Pointer[[]metric.RecordOption]
-}
-
-// newMetrics makes the metrics, for the given readers besides the scrapes.
-func newMetrics(cfg Config, about *resource.Resource, readers ...sdk.Reader) (*metrics, error) {
+// newMetrics makes the metrics, for scrapes and, unless it is nil, for p.
+func newMetrics(cfg Config, about *resource.Resource, p *push) (*metrics, error) {
 	m := &metrics{cfg: cfg}
-	scraped, handler, err := newScrape(cfg.Log)
+	scraped, handler, err := newScrape(cfg.Log, m.distributions(false))
 	if err != nil {
 		return nil, err
 	}
 	m.handler = handler
+	readers := []sdk.Reader{scraped}
+	if p != nil {
+		readers = append(readers, p.read(m))
+	}
 	// Without a limit: the SDK would fold real keys beyond it into one row. What
 	// bounds the rows is said at counts.
 	options := []sdk.Option{sdk.WithResource(about), sdk.WithCardinalityLimit(0)}
-	for _, r := range append(readers, scraped) {
+	for _, r := range readers {
 		options = append(options, sdk.WithReader(r))
 	}
 	meter := sdk.NewMeterProvider(options...).Meter(scope)
@@ -61,9 +59,6 @@ func newMetrics(cfg Config, about *resource.Resource, readers ...sdk.Reader) (*m
 		return nil, err
 	}
 	m.instruments = instruments
-	m.decided.each(func(v verify.Verdict, o *[]metric.RecordOption) {
-		*o = []metric.RecordOption{labels("decision", v.String())}
-	})
 	_, err = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		(&collection{metrics: m, Observer: o}).run()
 		return nil
@@ -80,20 +75,24 @@ func labels(pairs ...string) metric.MeasurementOption {
 	return metric.WithAttributeSet(attribute.NewSet(all...))
 }
 
-// measured takes the figures of a decision that are no counts. Where ctx has a
-// sampled span, the SDK keeps it as an exemplar.
-func (m *metrics) measured(ctx context.Context, d *verify.Decision, elapsed time.Duration) {
-	m.duration.Record(ctx, elapsed.Seconds(), *m.decided.at(d.Verdict)...)
-	if !d.OK() || d.Issued.IsZero() || d.Issuer == nil {
-		return
+// distributions shows the histograms to a reader: all that was counted, or what was
+// since its last reading.
+func (m *metrics) distributions(delta bool) *distributions {
+	return &distributions{metrics: m, start: time.Now(), delta: delta, before: map[attribute.Distinct]reading{}}
+}
+
+// measured counts a decision among all of them. If it was sampled for a trace, span
+// is that of the check.
+func (m *metrics) measured(span trace.SpanContext, d *verify.Decision, elapsed time.Duration) {
+	l := m.street.enter()
+	if d.Cache != verify.NoCache {
+		l.cacheUses[min(d.Cache, verify.CacheHit)].Add(1)
 	}
-	l := m.lifetimes.get(d.Issuer.Name)
-	o := l.Load()
-	if o == nil {
-		o = &[]metric.RecordOption{labels("issuer", d.Issuer.Name)}
-		l.Store(o)
+	bucket := l.durations.at(d.Verdict).observe(durationBounds, elapsed.Seconds())
+	m.street.leave(l)
+	if span.IsSampled() {
+		m.exemplars.at(d.Verdict).keep(span, bucket, elapsed.Seconds())
 	}
-	m.lifetime.Record(context.Background(), max(0, d.Expires.Sub(d.Issued)).Seconds(), *o...)
 }
 
 // anomalies lists every anomaly, in the order of their declaration.

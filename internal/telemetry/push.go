@@ -51,9 +51,15 @@ func newPush(env environment, log *slog.Logger) (*push, error) {
 	if err != nil {
 		return nil, fmt.Errorf("telemetry: push metrics: %w", err)
 	}
-	p.reader = sdk.NewManualReader(
-		sdk.WithTemporalitySelector(p.exporter.Temporality), sdk.WithAggregationSelector(p.exporter.Aggregation))
 	return p, nil
+}
+
+// read makes the reader of what is pushed: counted since the start, or since the
+// last push, as the environment asks for.
+func (p *push) read(m *metrics) sdk.Reader {
+	delta := p.exporter.Temporality(sdk.InstrumentKindHistogram) == metricdata.DeltaTemporality
+	p.reader = sdk.NewManualReader(sdk.WithTemporalitySelector(p.exporter.Temporality), sdk.WithProducer(m.distributions(delta)))
+	return p.reader
 }
 
 func (p *push) run(ctx context.Context) {

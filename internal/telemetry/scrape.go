@@ -17,9 +17,9 @@ import (
 const maxScrapes = 4
 
 // newScrape makes the reader that scrapes read, and what serves them.
-func newScrape(log *slog.Logger) (sdk.Reader, http.Handler, error) {
+func newScrape(log *slog.Logger, beside sdk.Producer) (sdk.Reader, http.Handler, error) {
 	registry := prometheus.NewRegistry()
-	reader, err := exporter.New(exporter.WithRegisterer(registry), exporter.WithoutScopeInfo(), exporter.WithoutTargetInfo())
+	reader, err := exporter.New(exporter.WithRegisterer(registry), exporter.WithoutScopeInfo(), exporter.WithoutTargetInfo(), exporter.WithProducer(beside))
 	if err != nil {
 		return nil, nil, fmt.Errorf("telemetry: %w", err)
 	}

@@ -42,23 +42,23 @@ func newSpans(cfg Config, about *resource.Resource, env environment) (*spans, er
 	}, nil
 }
 
-// check makes the span of a check that has just ended. The context that it gives
-// has the span if it is sampled.
-func (s *spans) check(ctx context.Context, d *verify.Decision, elapsed time.Duration) context.Context {
+// check makes the span of a check that has just ended. It gives none unless it is
+// sampled.
+func (s *spans) check(ctx context.Context, d *verify.Decision, elapsed time.Duration) trace.SpanContext {
 	parent := s.parent(ctx)
 	if p := trace.SpanContextFromContext(parent); s.parentDecides && p.IsValid() && !p.IsSampled() {
-		return context.Background()
+		return trace.SpanContext{}
 	}
 	end := time.Now()
-	sampled, span := s.tracer.Start(parent, "jwtguard.check",
+	_, span := s.tracer.Start(parent, "jwtguard.check",
 		trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(end.Add(-elapsed)))
 	if !span.IsRecording() {
-		return context.Background()
+		return trace.SpanContext{}
 	}
 	// A refusal is no error: the guard did what it is for.
 	span.SetAttributes(attributes(d)...)
 	span.End(trace.WithTimestamp(end))
-	return sampled
+	return span.SpanContext()
 }
 
 func attributes(d *verify.Decision) []attribute.KeyValue {

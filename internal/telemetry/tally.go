@@ -17,9 +17,10 @@ type subject struct{ issuer, kid, thumbprint, alg string }
 // tally counts the decisions about one subject.
 type tally struct {
 	subject
-	last     atomic.Int64 // Unix seconds of the newest decision
-	attempts [keyset.Valid + 1]atomic.Uint64
-	blocks   [keyset.Revoked + 1]verdicts[atomic.Pointer[block]] // by state; 0 is without a key
+	lifetimes *histogram   // of the issuer; nil without a key
+	last      atomic.Int64 // Unix seconds of the newest decision
+	attempts  [keyset.Valid + 1]atomic.Uint64
+	blocks    [keyset.Revoked + 1]verdicts[atomic.Pointer[block]] // by state; 0 is without a key
 }
 
 // block counts by reason. A key in one state meets few verdicts, so that blocks
@@ -56,13 +57,13 @@ var reasonAt = func() map[verify.Reason]int {
 	return m
 }()
 
-// count counts one decision.
-func (b *block) count(r verify.Reason) {
-	i, ok := reasonAt[r]
-	if !ok {
-		i = reasonAt[verify.InternalError] // no reason of the closed set is a mistake of ours
+// placeOf is the place of a reason in a block. No reason of the closed set is a
+// mistake of ours.
+func placeOf(r verify.Reason) int {
+	if i, ok := reasonAt[r]; ok {
+		return i
 	}
-	b[i].Add(1)
+	return reasonAt[verify.InternalError]
 }
 
 // each visits the reasons that were counted.
@@ -74,15 +75,15 @@ func (b *block) each(f func(verify.Reason, uint64)) {
 	}
 }
 
-// count counts one decision.
-func (t *tally) count(d *verify.Decision) {
+// count counts one decision, whose reason has that place.
+func (t *tally) count(d *verify.Decision, place int) {
 	p := t.blocks[min(d.State, keyset.Revoked)].at(d.Verdict)
 	b := p.Load()
 	if b == nil {
 		p.CompareAndSwap(nil, new(block))
 		b = p.Load()
 	}
-	b.count(d.Reason)
+	b[place].Add(1)
 	if d.Reason == verify.KeyRetired || d.Reason == verify.KeyRevoked {
 		t.attempts[min(d.Signature, keyset.Valid)].Add(1)
 	}

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
-	sdk "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/jwtguard/jwtguard/pkg/jwkscache"
 	"github.com/jwtguard/jwtguard/pkg/keyset"
@@ -73,19 +73,17 @@ func New(cfg Config) (*Telemetry, error) {
 	}
 	useLog(cfg.Log)
 	t := &Telemetry{log: NewLog(cfg.Log)}
-	var readers []sdk.Reader
 	if env.metrics != "" {
 		if t.push, err = newPush(env, cfg.Log); err != nil {
 			return nil, err
 		}
-		readers = append(readers, t.push.reader)
 	}
 	if env.traces != "" {
 		if t.spans, err = newSpans(cfg, about, env); err != nil {
 			return nil, err
 		}
 	}
-	if t.metrics, err = newMetrics(cfg, about, readers...); err != nil {
+	if t.metrics, err = newMetrics(cfg, about, t.push); err != nil {
 		return nil, err
 	}
 	return t, nil
@@ -138,12 +136,9 @@ func (t *Telemetry) Reloaded(err error) {
 func (t *Telemetry) Observe(ctx context.Context, d *verify.Decision, elapsed time.Duration, requestID string) {
 	t.log.Observe(ctx, d, elapsed, requestID)
 	t.metrics.counts.count(d)
-	if d.Cache != verify.NoCache {
-		t.metrics.cacheUses[min(d.Cache, verify.CacheHit)].Add(1)
-	}
-	sampled := context.Background() // the call's own has no span, and is slow to ask
+	var span trace.SpanContext
 	if t.spans != nil {
-		sampled = t.spans.check(ctx, d, elapsed)
+		span = t.spans.check(ctx, d, elapsed)
 	}
-	t.metrics.measured(sampled, d, elapsed)
+	t.metrics.measured(span, d, elapsed)
 }

@@ -11,6 +11,10 @@ import (
 //
 // Times are moved by the reason "ok" alone: what was refused was not used.
 type Usage struct {
+	// Bound is what an observer of decisions keeps with the key, to have it at hand for
+	// each token of it. It is of one type, and nothing to this package.
+	Bound atomic.Value
+
 	allowed        atomic.Uint64
 	denied         atomic.Uint64
 	lastUsed       atomic.Int64 // Unix nanoseconds; 0: never

@@ -166,8 +166,8 @@ var sourceEdits = []sourceEdit{
 
 	// Finding the credential.
 	{"pkg/authz/credential.go", `if l.n > 1 {`, `if l.n > 1 && !mutant.Off("one-line") {`},
-	{"pkg/authz/credential.go", `value := trim(l.first)`, `value := trim(mutant.Value(l.first)) // one-value`},
-	{"pkg/authz/credential.go", `strings.TrimLeft(value[end:], " "), 1`, `strings.TrimLeft(value[end:], mutant.Spaces()), 1 // one-space`},
+	{"pkg/authz/credential.go", `value := bytes.Trim(l.first, blanks)`, `value := bytes.Trim(mutant.Value(l.first), blanks) // one-value`},
+	{"pkg/authz/credential.go", `bytes.TrimLeft(value[end:], " "), 1`, `bytes.TrimLeft(value[end:], mutant.Spaces()), 1 // one-space`},
 	{"pkg/authz/credential.go", `token, n = value, n+k`, `token, n = value, mutant.One("one-pair", n+k)`},
 	{"pkg/authz/pairs.go", `return value, n`, `return value, mutant.One("one-pair", n)`},
 	{"pkg/authz/pairs.go", `n += 2`, `n += 2
@@ -180,11 +180,11 @@ var sourceEdits = []sourceEdit{
 	{"pkg/authz/check.go", `if !m.describesHTTP() {`, `if !m.describesHTTP() && !mutant.Off("describes-http") {`},
 	{"pkg/authz/request.go", `if g.n++; g.n > maxHeaders {`, `if g.n++; g.n > maxHeaders && !mutant.Off("header-count") {`},
 	{"pkg/authz/request.go", `if g.n > maxHeaders {`, `if g.n > maxHeaders && !mutant.Off("header-count") {`},
-	{"pkg/authz/request.go", `if r.credential.n != 1 || r.credential != again.credential {`, `if (r.credential.n == 0 || !mutant.Off("maps-agree")) && (r.credential.n != 1 || r.credential != again.credential) {`},
-	{"pkg/authz/request.go", `return string(value) + "," + string(raw)`, `if mutant.Off("raw-agrees") {
-			return string(raw)
+	{"pkg/authz/request.go", `if r.credential.n != 1 || !r.credential.equal(again.credential) {`, `if (r.credential.n == 0 || !mutant.Off("maps-agree")) && (r.credential.n != 1 || !r.credential.equal(again.credential)) {`},
+	{"pkg/authz/request.go", `return slices.Concat(value, []byte(","), raw)`, `if mutant.Off("raw-agrees") {
+			return raw
 		}
-		return string(value) + "," + string(raw)`},
+		return slices.Concat(value, []byte(","), raw)`},
 	{"pkg/authz/policy.go", `case c.odd:`, `case c.odd && !mutant.Off("extensions-known"):`},
 	{"pkg/authz/policy.go", `return s.plans[name]`, `if p := s.plans[name]; p != nil || !mutant.Off("policy-known") {
 		return p

@@ -3,6 +3,7 @@ package authz
 import (
 	"context"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/jwtguard/jwtguard/pkg/verify"
@@ -20,6 +21,20 @@ type check struct {
 	request  request
 	found    found
 	decision verify.Decision
+	wire     wire         // what is checked, if it came so
+	room     [2]overwrite // for mutations
+}
+
+// checks are used again: what they hold takes more time to allocate than to clear.
+// Nobody keeps anything of a check that was answered.
+var checks = sync.Pool{New: func() any { return new(check) }}
+
+func newCheck() *check { return checks.Get().(*check) }
+
+// done is the end of a check. What it holds is of a client, and goes.
+func (c *check) done() {
+	*c = check{}
+	checks.Put(c)
 }
 
 // check answers m; c is new.
@@ -138,7 +153,7 @@ func (c *check) sound() bool {
 func (c *check) answer() encoded {
 	d := &c.decision
 	if c.plan != nil && (d.Verdict == verify.Allow || d.Verdict == verify.ShadowDeny) {
-		return allow(c.plan.mutations(d, &c.request, c.found), c.plan.prepared.metadata(d))
+		return allow(c.plan.mutations(d, &c.request, c.found, c.room[:0]), c.plan.prepared.metadata(d))
 	}
 	if c.plan != nil {
 		return deny(d.Reason, c.plan.denials, c.plan.prepared.metadata(d))

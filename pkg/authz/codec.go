@@ -14,14 +14,11 @@ func Codec() encoding.CodecV2 { return codec{encoding.GetCodecV2(standard.Name)}
 
 type codec struct{ encoding.CodecV2 }
 
-// exchange is a check and then its answer, in one piece: it is all that is allocated
-// for them, but for strings.
+// exchange is a check as it came, and then its answer.
 type exchange struct {
 	buffer mem.Buffer // holds the bytes of the request
 	large  int64      // of [Server.large]
 	reader reader
-	wire   wire
-	check  check
 	answer [1]mem.Buffer
 }
 

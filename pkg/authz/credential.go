@@ -1,10 +1,13 @@
 package authz
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // found is what the places that a policy names hold.
 type found struct {
-	token                 string // the credential, if n is 1
+	token                 []byte // the credential, if n is 1; of the message, maybe
 	n                     int    // how many there are, or may be
 	header, query, cookie bool   // where
 }
@@ -31,7 +34,7 @@ func (p *plan) find(r *request) found {
 		if n == 1 && token == "" {
 			n = 0
 		}
-		f.cookie = f.add(token, n)
+		f.cookie = f.add([]byte(token), n)
 	}
 	if p.Token.Query != "" {
 		if _, query, ok := strings.Cut(r.path, "?"); ok {
@@ -39,14 +42,14 @@ func (p *plan) find(r *request) found {
 			if n == 1 && token == "" {
 				n = 0
 			}
-			f.query = f.add(token, n)
+			f.query = f.add([]byte(token), n)
 		}
 	}
 	return f
 }
 
 // add counts n credentials of one place, of which the first is token.
-func (f *found) add(token string, n int) bool {
+func (f *found) add(token []byte, n int) bool {
 	if n > 0 {
 		f.token, f.n = token, f.n+n
 	}
@@ -57,27 +60,27 @@ func (f *found) add(token string, n int) bool {
 // (RFC 6750, section 2.1), in a header other than authorization also bare. The
 // scheme alone is a token, an empty one, since its sender did mean to hand one
 // over. Another scheme is none of our credentials.
-func header(l lines, authorization bool) (token string, n int) {
+func header(l lines, authorization bool) (token []byte, n int) {
 	if l.n > 1 {
-		return "", l.n
+		return nil, l.n
 	}
-	value := trim(l.first)
-	if value == "" {
-		return "", 0
+	value := bytes.Trim(l.first, blanks)
+	if len(value) == 0 {
+		return nil, 0
 	}
 	end := 0
 	for end < len(value) && isTokenByte(value[end]) {
 		end++
 	}
-	bearer := strings.EqualFold(value[:end], "bearer")
-	if strings.Contains(value, ",") && (bearer || !authorization || !isOneCredential(value)) {
-		return "", 2
+	bearer := isName(value[:end], "bearer")
+	if bytes.IndexByte(value, ',') >= 0 && (bearer || !authorization || !isOneCredential(string(value))) {
+		return nil, 2
 	}
 	switch {
 	case bearer:
-		return strings.TrimLeft(value[end:], " "), 1
+		return bytes.TrimLeft(value[end:], " "), 1
 	case authorization:
-		return "", 0
+		return nil, 0
 	}
 	return value, 1
 }
@@ -108,5 +111,7 @@ func unquote(s string) string {
 	return s
 }
 
-// trim takes off optional white space (RFC 9110, section 5.6.3).
-func trim(s string) string { return strings.Trim(s, " \t") }
+// blanks are optional white space (RFC 9110, section 5.6.3).
+const blanks = " \t"
+
+func trim(s string) string { return strings.Trim(s, blanks) }

@@ -30,8 +30,8 @@ type fake struct {
 
 func (f *fake) Policies() []*verify.Policy { return f.policies }
 
-func (f *fake) Decide(p *verify.Policy, token string, now verify.Instant) verify.Decision {
-	switch {
+func (f *fake) DecideBytes(p *verify.Policy, bytes []byte, now verify.Instant) verify.Decision {
+	switch token := string(bytes); {
 	case f.decide != nil:
 		return f.decide(p, token, now)
 	case token == good:

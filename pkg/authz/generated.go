@@ -21,7 +21,7 @@ func (m generated) gather(g *gathering) error {
 	g.r.path = http.GetPath()
 	for _, h := range http.GetHeaderMap().GetHeaders() {
 		if is := look(g, h.GetKey()); is != nothing {
-			g.line(is, lineOf(h.GetValue(), h.GetRawValue()))
+			g.line(is, lineOf([]byte(h.GetValue()), h.GetRawValue()))
 		}
 	}
 	for name, value := range http.GetHeaders() {

@@ -54,14 +54,11 @@ func isTokenByte(c byte) bool {
 
 // mutations is what happens to a request that passes: an accepted token's claims
 // are set, all other identity headers go, and so does the credential where the
-// policy says so.
-func (p *plan) mutations(d *verify.Decision, r *request, f found) mutations {
-	var m mutations
+// policy says so. They may be in room, which is empty.
+func (p *plan) mutations(d *verify.Decision, r *request, f found, room []overwrite) mutations {
+	m := mutations{set: room}
 	if d.OK() {
 		m.remove = p.removeForeign
-		if len(p.own) > 0 {
-			m.set = make([]overwrite, 0, len(p.own)+2) // and the cookie and the path
-		}
 		for _, name := range p.own {
 			if value, ok := headerOf(d, name); ok && isPrintable(value) {
 				m.set = append(m.set, overwrite{name, value})

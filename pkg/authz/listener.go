@@ -52,16 +52,20 @@ func handle(l any, ctx context.Context, decode func(any) error, intercept grpc.U
 }
 
 func (l *Listener) answer(ctx context.Context, x *exchange) *exchange {
-	defer x.buffer.Free()
-	x.wire.data = x.buffer.ReadOnlyData()
-	x.answer[0] = mem.SliceBuffer(l.server.check(ctx, &x.check, &x.wire, l.policy))
+	c := newCheck()
+	c.wire.data = x.buffer.ReadOnlyData()
+	x.answer[0] = mem.SliceBuffer(l.server.check(ctx, c, &c.wire, l.policy))
+	c.done()
+	x.buffer.Free()
 	return x
 }
 
 // Check answers one request. The error is always nil.
 func (l *Listener) Check(ctx context.Context, req *authv3.CheckRequest) (*authv3.CheckResponse, error) {
 	out := new(authv3.CheckResponse)
-	if proto.Unmarshal(l.server.check(ctx, new(check), generated{req}, l.policy), out) != nil {
+	c := newCheck()
+	defer c.done()
+	if proto.Unmarshal(l.server.check(ctx, c, generated{req}, l.policy), out) != nil {
 		return out, proto.Unmarshal(lastResort, out)
 	}
 	return out, nil

@@ -112,6 +112,8 @@ func (s *Server) unread(ctx context.Context, x *exchange) (bool, error) {
 
 // shed answers a check that was not looked at: under no policy.
 func (s *Server) shed(ctx context.Context, x *exchange, r verify.Reason, detail string) (bool, error) {
-	x.answer[0] = mem.SliceBuffer(s.refuse(ctx, &x.check, r, detail))
+	c := newCheck()
+	x.answer[0] = mem.SliceBuffer(s.refuse(ctx, c, r, detail))
+	c.done()
 	return false, nil
 }

@@ -18,7 +18,7 @@ const (
 
 // request is what we need of an HTTP request.
 type request struct {
-	credential lines    // of the header in which the policy expects the token
+	credential lines    // of the header in which the policy expects the token; for as long as the message is there
 	cookies    []string // lines of the cookie header, where the policy looks at them
 	path       string   // with query, as the client sent it; where the policy looks at it
 	id         string
@@ -27,9 +27,11 @@ type request struct {
 
 // lines are the lines of one header, of which more than one is too many.
 type lines struct {
-	first string
+	first []byte
 	n     int
 }
+
+func (l lines) equal(o lines) bool { return l.n == o.n && bytes.Equal(l.first, o.first) }
 
 // message is a CheckRequest, by whichever codec it was read.
 type message interface {
@@ -92,9 +94,9 @@ func look[T string | []byte](g *gathering, name T) role {
 }
 
 // line takes a line of header_map.
-func (g *gathering) line(is role, value string) {
+func (g *gathering) line(is role, value []byte) {
 	if is == thePath {
-		g.path, g.pathed = value, true // has the bytes that path shows as '!'
+		g.path, g.pathed = string(value), true // has the bytes that path shows as '!'
 		return
 	}
 	g.r.add(is, value)
@@ -127,12 +129,12 @@ func (g *gathering) request() request {
 	var again request
 	for _, e := range g.joined {
 		if e.is == theID {
-			r.setID(string(e.value))
+			r.setID(e.value)
 		} else {
-			again.add(e.is, string(e.value))
+			again.add(e.is, e.value)
 		}
 	}
-	if r.credential.n != 1 || r.credential != again.credential {
+	if r.credential.n != 1 || !r.credential.equal(again.credential) {
 		r.credential.n += again.credential.n
 		if again.credential.n > 0 {
 			r.credential.first = again.credential.first
@@ -144,32 +146,32 @@ func (g *gathering) request() request {
 	return *r
 }
 
-func (r *request) add(is role, value string) {
+func (r *request) add(is role, value []byte) {
 	switch is {
 	case theCredential:
 		r.credential.first, r.credential.n = value, r.credential.n+1
 	case aCookie:
-		r.cookies = append(r.cookies, value)
+		r.cookies = append(r.cookies, string(value))
 	case theID:
 		r.setID(value)
 	}
 }
 
-func (r *request) setID(s string) {
-	r.id = printable(s[:min(len(s), maxRequestID)])
+func (r *request) setID(s []byte) {
+	r.id = printable(string(s[:min(len(s), maxRequestID)]))
 }
 
 // lineOf is the value of a line of header_map, which Envoy writes to raw_value. If
 // both are there and differ they are joined by a comma, as Envoy joins two lines,
 // and so count as two.
-func lineOf[T string | []byte](value T, raw []byte) string {
+func lineOf(value, raw []byte) []byte {
 	switch {
-	case len(raw) == 0 || string(value) == string(raw):
-		return string(value)
+	case len(raw) == 0 || bytes.Equal(value, raw):
+		return value
 	case len(value) == 0:
-		return string(raw)
+		return raw
 	default:
-		return string(value) + "," + string(raw)
+		return slices.Concat(value, []byte(","), raw)
 	}
 }
 

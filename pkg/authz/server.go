@@ -28,8 +28,9 @@ const DefaultMaxInFlight = 4096
 type Decider interface {
 	// Policies lists all policies, each with a name of its own.
 	Policies() []*verify.Policy
-	// Decide judges one token, which may be any bytes at all, under one of them.
-	Decide(p *verify.Policy, token string, now verify.Instant) verify.Decision
+	// DecideBytes judges one token, which may be any bytes at all, under one of them.
+	// It keeps nothing of token, whose bytes are those of the request.
+	DecideBytes(p *verify.Policy, token []byte, now verify.Instant) verify.Decision
 }
 
 // Observer hears of every decision, exactly once. It is called before the answer

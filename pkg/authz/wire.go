@@ -136,6 +136,9 @@ func gatherMap(g *gathering, data []byte) error {
 type entry struct{ key, value, raw []byte }
 
 func readEntry(data []byte) (e entry, err error) {
+	if e, ok := plainEntry(data); ok {
+		return e, nil
+	}
 	f := fields{rest: data}
 	for f.next() {
 		switch f.number {
@@ -154,6 +157,29 @@ func readEntry(data []byte) (e entry, err error) {
 		}
 	}
 	return e, f.err
+}
+
+// plainEntry reads a key and one value after it, with lengths of one byte each, which
+// is how nearly all are written. Whatever is not like that, or wrong, is not ok.
+func plainEntry(data []byte) (e entry, ok bool) {
+	const keyTag, valueTag, rawTag = headerKey<<3 | 2, headerValue<<3 | 2, headerRawValue<<3 | 2 // of type bytes
+	if len(data) < 4 || data[0] != keyTag || data[1] >= 0x80 {
+		return e, false
+	}
+	end := 2 + int(data[1])
+	if end+2 > len(data) || data[end+1] >= 0x80 || end+2+int(data[end+1]) != len(data) {
+		return e, false
+	}
+	e.key = data[2:end]
+	switch data[end] {
+	case valueTag:
+		e.value = data[end+2:]
+		return e, utf8.Valid(data) // tags and lengths are ASCII: both are, or are not
+	case rawTag:
+		e.raw = data[end+2:]
+		return e, utf8.Valid(e.key)
+	}
+	return e, false
 }
 
 // fields goes through the fields of a message that are strings, bytes or messages,
@@ -194,17 +220,24 @@ func (f *fields) next() bool {
 	return false
 }
 
-// short goes to the next field if it has a tag and a length of one byte each, which
-// is how nearly all are written.
+// short goes to the next field if it has a tag of one byte and a length of one or
+// two, which is how nearly all are written.
 func (f *fields) short() bool {
-	if len(f.rest) < 2 || f.rest[0] >= 0x80 || f.rest[1] >= 0x80 {
+	if len(f.rest) < 3 || f.rest[0] >= 0x80 {
 		return false
 	}
+	start, size := 2, int(f.rest[1])
+	if size >= 0x80 {
+		if f.rest[2] >= 0x80 {
+			return false
+		}
+		start, size = 3, size&0x7f|int(f.rest[2])<<7
+	}
 	number, kind := protowire.DecodeTag(uint64(f.rest[0]))
-	end := 2 + int(f.rest[1])
+	end := start + size
 	if number < protowire.MinValidNumber || kind != protowire.BytesType || end > len(f.rest) {
 		return false
 	}
-	f.number, f.value, f.rest = number, f.rest[2:end], f.rest[end:]
+	f.number, f.value, f.rest = number, f.rest[start:end], f.rest[end:]
 	return true
 }

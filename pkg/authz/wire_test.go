@@ -59,7 +59,7 @@ func readAll(m message, credential string) (r reading, err error) {
 		r.IDs, r.Crowded = ids > 1, q.crowded
 		*to = gathered{N: q.credential.n, Cookies: slices.Sorted(slices.Values(q.cookies)), ID: q.id}
 		if q.credential.n == 1 {
-			to.Credential = q.credential.first
+			to.Credential = string(q.credential.first)
 		}
 		if source.Query != "" {
 			to.Path = q.path

@@ -59,7 +59,7 @@ var keyTexts = sync.Pool{New: func() any {
 	return &b
 }}
 
-func (b *binding) cacheKey(token string) cacheKey {
+func cacheKeyOf[T string | []byte](b *binding, token T) cacheKey {
 	buffer := keyTexts.Get().(*[]byte)
 	text := append(append((*buffer)[:0], b.keyPrefix...), token...)
 	key := sha256.Sum256(text)
@@ -69,12 +69,15 @@ func (b *binding) cacheKey(token string) cacheKey {
 	return key
 }
 
-// decide judges a token, by what is remembered of it if there is something.
-func (c *tokenCache) decide(b *binding, token string, now Instant) Decision {
-	key := b.cacheKey(token)
+// decideBy judges a token, by what c remembers of it if there is something.
+func decideBy[T string | []byte](c *tokenCache, b *binding, token T, now Instant) Decision {
+	key := cacheKeyOf(b, token)
 	var set *keyset.Set
 	if e, ok := c.entries.GetIfPresent(key); ok && e.binding == b {
-		j := judge{binding: b, now: now, raw: token, d: Decision{Policy: b.Policy, At: now, Cache: CacheHit}}
+		j := judge{binding: b, now: now, d: Decision{Policy: b.Policy, At: now, Cache: CacheHit}}
+		if b.PayloadHeader != "" {
+			j.raw = string(token)
+		}
 		stands := j.judgeAgain(e)
 		if !stands || over(j.d.Reason) {
 			c.entries.Invalidate(key)
@@ -84,7 +87,7 @@ func (c *tokenCache) decide(b *binding, token string, now Instant) Decision {
 		}
 		set = j.set // a decision loads it once, even one that begins anew
 	}
-	j := begin(b, token, now)
+	j := begin(b, string(token), now)
 	j.set, j.d.Cache = set, CacheMiss
 	j.run()
 	if j.d.OK() {

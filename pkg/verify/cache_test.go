@@ -42,7 +42,9 @@ func (s *scene) heated(t testing.TB) (h *hot, p *Policy, token string) {
 // else differs from what is decided without one.
 func (h *hot) expect(p *Policy, token string, now Instant, want Reason, use CacheUse) Decision {
 	h.t.Helper()
-	d, plain := h.v.Decide(p, token, now), h.plain.Decide(p, token, now)
+	bytes := []byte(token)
+	d, plain := h.v.DecideBytes(p, bytes, now), h.plain.Decide(p, token, now)
+	clear(bytes) // whatever was kept of them is wrong now
 	if d.Reason != want || d.Cache != use {
 		h.t.Errorf("%s (%s), cache use %d; want %s, %d", d.Reason, d.Detail, d.Cache, want, use)
 	}
@@ -225,8 +227,8 @@ func TestEntryOfOnePolicyIsNoneOfAnother(t *testing.T) {
 	token := s.token()
 	v.Decide(p, token, s.now)
 	entries := v.cache.Load().entries
-	e, _ := entries.GetIfPresent(v.bound[p].cacheKey(token))
-	entries.Set(v.bound[strict].cacheKey(token), e)
+	e, _ := entries.GetIfPresent(cacheKeyOf(v.bound[p], token))
+	entries.Set(cacheKeyOf(v.bound[strict], token), e)
 	if d := v.Decide(strict, token, s.now); d.Reason != ScopeInsufficient || d.Cache != CacheMiss {
 		t.Errorf("%s, cache use %d", d.Reason, d.Cache)
 	}
@@ -255,7 +257,7 @@ func TestNextGenerationRemembersNothing(t *testing.T) {
 		next.Issuers = []*Issuer{&issuer}
 		after := newHot(t, h.keys, &next)
 		after.expect(&next, token, s.now, change.want, CacheMiss)
-		if key := h.v.bound[p].cacheKey(token); key == after.v.bound[&next].cacheKey(token) {
+		if key := cacheKeyOf(h.v.bound[p], token); key == cacheKeyOf(after.v.bound[&next], token) {
 			t.Errorf("%s: both generations call the token the same", name)
 		}
 	}
@@ -273,7 +275,7 @@ func TestKeysDoNotRunTogether(t *testing.T) {
 	seen := map[cacheKey]string{}
 	for _, p := range policies {
 		for _, token := range []string{"", "b", "c", "bc", "\x00", "\x00b", "a", DefaultPolicy} {
-			key, name := v.bound[p].cacheKey(token), p.Name+"|"+token
+			key, name := cacheKeyOf(v.bound[p], token), p.Name+"|"+token
 			if seen[key] != "" {
 				t.Errorf("%q and %q have one key", seen[key], name)
 			}

@@ -207,7 +207,7 @@ func TestNothingOfATokenIsRemembered(t *testing.T) {
 		t.Fatal(d.Detail)
 	}
 	b := v.bound[p]
-	e, ok := v.cache.Load().entries.GetIfPresent(b.cacheKey(token))
+	e, ok := v.cache.Load().entries.GetIfPresent(cacheKeyOf(b, token))
 	if !ok {
 		t.Fatal("not remembered")
 	}

@@ -11,7 +11,7 @@ import (
 type judge struct {
 	*binding
 	now    Instant
-	raw    string
+	raw    string // the token; at a hit of the cache only if a header is made of it
 	token  *jose.Token
 	issuer *trust
 	set    *keyset.Set // the issuer's, loaded once

@@ -111,17 +111,18 @@ func Object(text []byte) []byte {
 }
 
 // Value is one of the values that a header joins: the one that looks like a token.
-func Value(s string) string {
+func Value(b []byte) []byte {
 	if !Off("one-value") {
-		return s
+		return b
 	}
+	s := string(b)
 	for part := range strings.SplitSeq(s, ",") {
 		if part = strings.TrimSpace(part); len(part) > 7 && strings.EqualFold(part[:7], "bearer ") {
-			return part
+			return []byte(part)
 		}
 	}
 	first, _, _ := strings.Cut(s, ",")
-	return first
+	return []byte(first)
 }
 
 // Spaces are what may stand between the scheme and the token.

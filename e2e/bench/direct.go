@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"time"
+
+	"google.golang.org/protobuf/proto"
 
 	"github.com/jwtguard/jwtguard/e2e/bench/load"
 	"github.com/jwtguard/jwtguard/e2e/harness"
@@ -60,12 +63,23 @@ func direct(ctx context.Context, page *page, p plan, binary string) (err error) 
 		return err
 	}
 	warm := mint(p.tokens, signer{s.issuers[0], keys[1]})
-	var empty, floor *candidate
+	said, err := guard.answer(ctx, warm[0])
+	if err != nil {
+		return err
+	}
+	var empty, floor, parrot *candidate
 	for _, reference := range []struct {
 		role, name string
 		as         **candidate
-	}{{"empty", "(a) empty server, generated codec", &empty}, {"floor", "(b) floor: a codec that does nothing", &floor}} {
+	}{
+		{"empty", "(a) empty server, generated codec", &empty},
+		{"floor", "(b) floor: a codec that does nothing", &floor},
+		{"parrot", "(c) the floor, with the guard's answer", &parrot},
+	} {
 		socket := filepath.Join(at.dir, reference.role+".sock")
+		if err := os.WriteFile(answerBeside(socket), said, 0o600); err != nil {
+			return err
+		}
 		server, err := f.keep(castAndAwait(reference.role, socket))
 		if err != nil {
 			return err
@@ -126,6 +140,7 @@ func direct(ctx context.Context, page *page, p plan, binary string) (err error) 
 	}
 	page.write("\n## Direct: checks over gRPC on a unix socket\n\n")
 	page.write("%d connections, %d checks under way on each at full load, requests of %d bytes. Warm: %d tokens (ES256) in turn, each seen before; the references get the same. Among cold ones: by the guard that the cold tokens go to, whose token cache is full of them.\n", directConnections, directStreams, requestSize(warm[0]), p.tokens)
+	page.write("The guard's answer has %d bytes, that of (a) and (b) %d.\n", len(said), proto.Size(pass()))
 	page.write("Cold: no pair of token and policy twice (%d policies), the token cache on.\n", coldPolicies)
 	page.throughputs("checks", f.candidates)
 	rows := [][]string{
@@ -133,6 +148,8 @@ func direct(ctx context.Context, page *page, p plan, binary string) (err error) 
 		{"warm / (a), checks a second and CPU", ratio(empty.against(warmed[0], cpuEach)), ""},
 		{"warm / (b), throughput", ratio(warmed[0].against(floor, perSecond)), "≥ 0.85"},
 		{"warm / (b), checks a second and CPU", ratio(floor.against(warmed[0], cpuEach)), ""},
+		{"warm / (c), throughput", ratio(warmed[0].against(parrot, perSecond)), ""},
+		{"warm / (c), checks a second and CPU", ratio(parrot.against(warmed[0], cpuEach)), ""},
 		{"warm, among cold ones / (a), throughput", ratio(warmed[1].against(empty, perSecond)), ""},
 		{"warm, among cold ones / (a), checks a second and CPU", ratio(empty.against(warmed[1], cpuEach)), ""},
 	}

@@ -59,11 +59,27 @@ func serveEmpty(socket string) error {
 
 // serveFloor is the empty server without the protobuf: what is left is grpc-go.
 func serveFloor(socket string) error {
-	sameMemory()
 	answer, err := proto.Marshal(pass())
 	if err != nil {
 		return err
 	}
+	return serveAnswer(socket, answer)
+}
+
+// answerBeside is what a parrot on a socket answers to everything.
+func answerBeside(socket string) string { return socket + ".answer" }
+
+// serveParrot is the floor with an answer that was given elsewhere.
+func serveParrot(socket string) error {
+	answer, err := os.ReadFile(answerBeside(socket))
+	if err != nil {
+		return err
+	}
+	return serveAnswer(socket, answer)
+}
+
+func serveAnswer(socket string, answer []byte) error {
+	sameMemory()
 	s := grpc.NewServer(append(sameOptions(), grpc.ForceServerCodecV2(blind{answer}))...)
 	authv3.RegisterAuthorizationServer(s, empty{})
 	return serveUntilTold(socket, s)

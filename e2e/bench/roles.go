@@ -22,6 +22,7 @@ const rolePrefix = "role="
 var roles = map[string]func(at string) error{
 	"empty":      serveEmpty,
 	"floor":      serveFloor,
+	"parrot":     serveParrot,
 	"observed":   func(at string) error { return servePrepared(at, true) },
 	"unobserved": func(at string) error { return servePrepared(at, false) },
 	"collector":  serveCollector,

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"context"
 	"errors"
 
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/jwtguard/jwtguard/e2e/harness"
 )
@@ -29,6 +32,15 @@ func (s *server) hangUp() error {
 	c := s.conn
 	s.conn = nil
 	return c.Close()
+}
+
+// answer is what a server says of one token, encoded.
+func (s *server) answer(ctx context.Context, token string) ([]byte, error) {
+	said, err := authv3.NewAuthorizationClient(s.conn).Check(ctx, newRequest(token), grpc.WaitForReady(true))
+	if err != nil {
+		return nil, err
+	}
+	return proto.Marshal(said)
 }
 
 func (s *server) stop() error { return errors.Join(s.hangUp(), s.process.Stop()) }

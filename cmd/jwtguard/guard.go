@@ -168,7 +168,7 @@ func (g *guard) KeySets() ([]admin.IssuerKeys, keyset.Instant) {
 	for _, i := range current.config.Issuers {
 		all = append(all, admin.IssuerKeys{
 			Issuer: i.Name, Set: current.caches[i.Issuer].Set(), Skew: i.ClockSkew, Grace: i.Keys.Grace,
-			MaxLifetime: i.MaxLifetime, Recording: g.since.Life,
+			Algorithms: i.Algorithms, MaxLifetime: i.MaxLifetime, Recording: g.since.Life,
 		})
 	}
 	return all, g.clock.Now()

@@ -52,7 +52,7 @@ func (k *keysRun) describe(key admin.Key, now time.Time) string {
 	line("issuer", name(key.Issuer))
 	line("kid", quoted(key.Kid))
 	line("thumbprint", thumbprintText(key.Thumbprint))
-	line("alg", optional(key.Alg))
+	line("alg", algText(key))
 	line("state", fmt.Sprintf("%s (NIST SP 800-57: %s)", key.State, nist[key.State]))
 	if key.RetiredAt == nil { // which says the same
 		at("since", key.Since)
@@ -83,6 +83,26 @@ func (k *keysRun) describe(key admin.Key, now time.Time) string {
 		b.WriteString(strings.Repeat(" ", keysLabelWidth) + oneLine(command) + "\n")
 	}
 	return b.String()
+}
+
+// algText is the key's alg, or what tokens may have in its place. RFC 8725, section
+// 3.1 wants one for each key.
+func algText(key admin.Key) string {
+	names := make([]string, len(key.Algorithms))
+	for i, alg := range key.Algorithms {
+		names[i] = name(alg)
+	}
+	switch {
+	case key.Algorithms == nil: // there is nothing to be said, or the guard does not say it
+		return optional(key.Alg)
+	case len(names) > 1:
+		return "any of " + strings.Join(names, ", ") + ": the issuer's key names none"
+	case len(names) == 1:
+		return names[0] + ": the issuer's key names none, and this alone of its algorithms fits"
+	case key.Alg != "":
+		return name(key.Alg) + ", which is not among the issuer's algorithms: no token passes"
+	}
+	return "none: no algorithm of the issuer's fits the key, and no token passes"
 }
 
 // safety tells whether anybody would notice the end of the key, and why not.

@@ -108,6 +108,27 @@ final                yes: whatever the issuer lists` + usual +
 	}
 }
 
+// RFC 8725, section 3.1: one algorithm for each key. Where that is not so, or where
+// no token of a key can pass, it is said.
+func TestKeysShowTellsWhatAlgDoesNot(t *testing.T) {
+	for name, c := range map[string]struct{ members, want string }{
+		"its own":        {`"alg":"ES256"`, "alg                  ES256\n"},
+		"not told":       {`"final":false`, "thumbprint           -\nstate "},
+		"several":        {`"algorithms":["RS256","PS256"]`, "alg                  any of RS256, PS256: the issuer's key names none\n"},
+		"one":            {`"algorithms":["ES256"]`, "alg                  ES256: the issuer's key names none, and this alone of its algorithms fits\n"},
+		"another":        {`"alg":"Ed25519","algorithms":[]`, "alg                  Ed25519, which is not among the issuer's algorithms: no token passes\n"},
+		"none":           {`"algorithms":[]`, "alg                  none: no algorithm of the issuer's fits the key, and no token passes\n"},
+		"what is no alg": {`"algorithms":["\u001b[2J",""]`, "alg                  any of \"\\x1b[2J\", -: the issuer's key names none\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			answer := `{"issuer":"corp","kid":"k","state":"active",` + c.members + `}`
+			withGuard(t, "unix", map[string]fakeAnswer{"GET /api/v1/keys/corp/k": {status: 200, body: answer}}, func(g *fakeGuard) {
+				g.keys("show", "corp", "k").says(t, 0, c.want)
+			})
+		})
+	}
+}
+
 // A kid may hold anything that the issuer likes, and has to arrive as it is. What
 // is shown of it moves no cursor, and no command that is offered for copying does
 // anything else than it says.

@@ -205,9 +205,10 @@ func TestFirstChecksWaitNoLongerThanEnvoyDoes(t *testing.T) {
 
 func TestKeysAsTheAPIShowsThem(t *testing.T) {
 	w := newWorld(t)
-	old := devissuer.SharedKey("old", "ES256")
+	old, rsa := devissuer.SharedKey("old", "ES256"), devissuer.SharedKey("no-alg", "RS256").JWK()
+	delete(rsa, "alg")
 	g := w.startReady(w.listen() + "issuers:\n" +
-		w.fixed(", keys: {retired: [{kid: old, at: 2026-10-01T00:00:00Z, reason: rotated}], revoked: [{kid: never-seen}]}", old.JWK()))
+		w.fixed(", keys: {retired: [{kid: old, at: 2026-10-01T00:00:00Z, reason: rotated}], revoked: [{kid: never-seen}]}", old.JWK(), rsa))
 	e := g.envoy()
 	e.gets(w.token(), "ok")
 	e.gets(w.token(), "ok")
@@ -245,6 +246,10 @@ func TestKeysAsTheAPIShowsThem(t *testing.T) {
 			"issuer": "corp", "kid": "old", "thumbprint": old.Thumbprint(), "alg": "ES256", "state": "retired",
 			"first_seen": "TIME", "last_seen": "TIME", "retired_at": "TIME", "since": "TIME", "final": true, "reason": "rotated", "actor": "configuration",
 			"allowed": 0.0, "denied": 1.0,
+		},
+		"no-alg": map[string]any{
+			"issuer": "corp", "kid": "no-alg", "thumbprint": devissuer.SharedKey("no-alg", "RS256").Thumbprint(), "algorithms": []any{"RS256", "PS256"},
+			"state": "active", "first_seen": "TIME", "last_seen": "TIME", "since": "TIME", "final": false, "allowed": 0.0, "denied": 0.0, "safe_to_retire": false,
 		},
 		"never-seen": map[string]any{
 			"issuer": "corp", "kid": "never-seen", "state": "revoked", "retired_at": "TIME", "since": "TIME", "final": true, "actor": "configuration",

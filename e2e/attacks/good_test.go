@@ -13,6 +13,7 @@ func goodTokens(t testing.TB) map[string]parts {
 	t.Helper()
 	all := map[string]parts{
 		"RS256": good(t, recipe{From: "rsa"}), "PS256": good(t, recipe{From: "ps"}), "ES256": good(t, recipe{}), "EdDSA": good(t, recipe{From: "ed"}),
+		"Ed25519": good(t, recipe{From: "ed25519", Issuer: "every"}),
 		"partner": good(t, recipe{From: "partner", Issuer: "partner"}), "partner, the same kid": good(t, recipe{From: "partner-ec", Issuer: "partner"}),
 		"a key in grace": good(t, recipe{From: "withdrawn"}), "a key without alg": good(t, recipe{From: "rsa-any"}),
 		// What the RFCs allow and attacks come near to.
@@ -26,7 +27,7 @@ func goodTokens(t testing.TB) map[string]parts {
 	}
 	kids := map[string]string{"E": "", "R": "rsa-any", "P": "rsa-any"}
 	for _, alg := range jose.Algorithms() {
-		kid := map[string]string{"ES256": "ec-any", "ES384": "ec384", "ES512": "ec521", "EdDSA": "ed"}[alg]
+		kid := map[string]string{"ES256": "ec-any", "ES384": "ec384", "ES512": "ec521", "EdDSA": "ed-any", "Ed25519": "ed-any"}[alg]
 		if kid == "" {
 			kid = kids[alg[:1]]
 		}

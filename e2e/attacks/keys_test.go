@@ -34,7 +34,7 @@ type key struct {
 var keys = sync.OnceValue(func() map[string]*key {
 	all := map[string]*key{
 		"ec": {alg: "ES256", public: true}, "rsa": {alg: "RS256", public: true}, "ps": {alg: "PS256", public: true}, "ed": {alg: "EdDSA", public: true},
-		"rsa-any": {alg: "RS256"}, "ec-any": {alg: "ES256"}, "ec384": {alg: "ES384", public: true}, "ec521": {alg: "ES512", public: true},
+		"ed25519": {alg: "Ed25519", public: true}, "rsa-any": {alg: "RS256"}, "ec-any": {alg: "ES256"}, "ed-any": {alg: "EdDSA"}, "ec384": {alg: "ES384", public: true}, "ec521": {alg: "ES512", public: true},
 		"pending": {alg: "ES256", public: true}, "retired": {alg: "ES256", public: true}, "revoked": {alg: "ES256", public: true}, "withdrawn": {alg: "ES256", public: true},
 		"partner": {alg: "ES256", public: true}, "partner-ec": {alg: "ES256", public: true},
 		"mallory-ec": {alg: "ES256"}, "mallory-rsa": {alg: "RS256"}, "mallory-ed": {alg: "EdDSA"},
@@ -56,7 +56,7 @@ func newSigner(alg string) crypto.Signer {
 		return must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))
 	case "ES512":
 		return must(ecdsa.GenerateKey(elliptic.P521(), rand.Reader))
-	case "EdDSA":
+	case "EdDSA", "Ed25519":
 		_, k, err := ed25519.GenerateKey(rand.Reader)
 		return must(k, err)
 	}
@@ -113,10 +113,10 @@ func encodings(public crypto.PublicKey) map[string][]byte {
 // There is no RS1.
 var hashes = map[string]crypto.Hash{"256": crypto.SHA256, "384": crypto.SHA384, "512": crypto.SHA512, "1": crypto.SHA1}
 
-// sign signs by an algorithm of RFC 7518 or RFC 8037, written down a second time. A
-// salt other than 0 is the length of a PSS salt; -1 is as long as the key allows.
+// sign signs by an algorithm of RFC 7518, RFC 8037 or RFC 9864, written down a second
+// time. A salt other than 0 is the length of a PSS salt; -1 is as long as the key allows.
 func (k *key) sign(alg, input string, salt int) []byte {
-	if alg == "EdDSA" {
+	if alg == "EdDSA" || alg == "Ed25519" {
 		return must(k.signer.Sign(nil, []byte(input), crypto.Hash(0)))
 	}
 	hash := hashes[alg[2:]]

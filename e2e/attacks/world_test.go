@@ -55,7 +55,7 @@ func corpKeys(t testing.TB) *keyset.Set {
 	t.Helper()
 	k := keys()
 	stay := []string{
-		k["ec"].jwk(nil), k["rsa"].jwk(nil), k["ps"].jwk(nil), k["ed"].jwk(nil), k["rsa-any"].jwk(nil), k["ec-any"].jwk(nil),
+		k["ec"].jwk(nil), k["rsa"].jwk(nil), k["ps"].jwk(nil), k["ed"].jwk(nil), k["rsa-any"].jwk(nil), k["ec-any"].jwk(nil), k["ed-any"].jwk(nil),
 		k["retired"].jwk(nil), k["revoked"].jwk(nil), k["pending"].jwk(map[string]any{"nbf": now + 3600}),
 	}
 	with, without := document(t, append(stay, k["withdrawn"].jwk(nil))...), document(t, stay...)
@@ -92,7 +92,7 @@ func verifier(t testing.TB, cacheBytes int64) *verify.Verifier {
 		}, {
 			Name: "every", ID: issuers["every"], Audiences: []string{"payments-api"}, ClockSkew: time.Minute,
 			Algorithms: jose.Algorithms(), Types: []string{"JWT", "at+jwt"},
-			Keys: observed(t, k["rsa-any"].jwk(nil), k["ec-any"].jwk(nil), k["ec384"].jwk(nil), k["ec521"].jwk(nil), k["ed"].jwk(nil)),
+			Keys: observed(t, k["rsa-any"].jwk(nil), k["ec-any"].jwk(nil), k["ec384"].jwk(nil), k["ec521"].jwk(nil), k["ed"].jwk(nil), k["ed25519"].jwk(nil), k["ed-any"].jwk(nil)),
 		},
 	}
 	header := verify.TokenSource{Header: "authorization", Forward: true}

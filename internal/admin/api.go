@@ -28,6 +28,7 @@ type IssuerKeys struct {
 	Skew   time.Duration // by how much tokens are accepted after their exp
 	Grace  time.Duration // of a retirement whose order names none
 
+	Algorithms  []string      // alg values that tokens may have; empty: not told
 	MaxLifetime time.Duration // the longest life that tokens may have; 0: unbounded
 	Recording   time.Time     // lifecycle time since when every use was counted
 }

@@ -185,6 +185,45 @@ func TestKeysAsTheAPIShowsThem(t *testing.T) {
 	}
 }
 
+// What alg does not say of a key in service: with which of the issuer's algorithms
+// it may be used, if with any.
+func TestAlgorithmsAreToldWhereAlgDoesNotSayThem(t *testing.T) {
+	rsa := devissuer.SharedKey("rsa", "RS256").JWK()
+	delete(rsa, "alg")
+	full := devissuer.NewKey("full", "Ed25519").JWK()
+	s := observe(t, keyset.New(keyset.Params{}), at(0), keyOf("a").JWK(), keyOf("gone").JWK(), rsa, full)
+	s = apply(t, s, at(0), keyset.Order{Action: keyset.Retire, Kid: "gone"})
+	s = apply(t, s, at(0), keyset.Order{Action: keyset.Retire, Kid: "unseen"})
+	for name, c := range map[string]struct {
+		issuers []string
+		want    map[string][]string // by kid; others have none
+	}{
+		"the default": {[]string{"RS256", "PS256", "ES256", "EdDSA"}, map[string][]string{"rsa": {"RS256", "PS256"}, "full": {}}},
+		"one":         {[]string{"RS256"}, map[string][]string{"rsa": {"RS256"}, "a": {}, "full": {}}},
+		"not told":    {nil, map[string][]string{}},
+	} {
+		h := newWorld(t, IssuerKeys{Issuer: "corp", Set: s, Algorithms: c.issuers}).api
+		var answer struct {
+			Keys []struct {
+				Kid        string
+				Algorithms *[]string
+			}
+		}
+		if err := json.Unmarshal([]byte(ask(t, h, "GET", "/api/v1/keys", 200, jsonType)), &answer); err != nil {
+			t.Fatal(err)
+		}
+		got := map[string][]string{}
+		for _, k := range answer.Keys {
+			if k.Algorithms != nil {
+				got[k.Kid] = *k.Algorithms
+			}
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" || len(answer.Keys) != 5 {
+			t.Errorf("%s: of %d keys: %s", name, len(answer.Keys), diff)
+		}
+	}
+}
+
 // A list without keys is a list.
 func TestNoKeysAreAnEmptyList(t *testing.T) {
 	for _, sets := range [][]IssuerKeys{nil, {{Issuer: "corp", Set: keyset.New(keyset.Params{})}}} {

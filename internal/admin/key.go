@@ -1,9 +1,11 @@
 package admin
 
 import (
+	"slices"
 	"time"
 
 	"github.com/jwtguard/jwtguard/pkg/keyset"
+	"github.com/jwtguard/jwtguard/pkg/verify"
 )
 
 // Key is one key as the API shows it; what has no value is absent. Times are RFC
@@ -13,6 +15,7 @@ type Key struct {
 	Kid               string     `json:"kid,omitempty"`
 	Thumbprint        string     `json:"thumbprint,omitempty"`
 	Alg               string     `json:"alg,omitempty"`
+	Algorithms        []string   `json:"algorithms,omitzero"` // that tokens of a key in service may have; absent: its alg alone
 	State             string     `json:"state"`
 	Since             *time.Time `json:"since,omitempty"` // when the state began
 	FirstSeen         *time.Time `json:"first_seen,omitempty"`
@@ -51,6 +54,9 @@ func (i *IssuerKeys) row(kid string, k *keyset.Key, l life, now keyset.Instant) 
 	if begins := k.Begins(); k.FirstSeen.Before(begins) {
 		out.ActiveFrom = present(begins)
 	}
+	if state < keyset.Retired {
+		out.Algorithms = i.algorithms(k)
+	}
 	switch state {
 	case keyset.Revoked:
 		out.RetiredAt = present(k.RevokedAt)
@@ -72,6 +78,19 @@ func (i *IssuerKeys) row(kid string, k *keyset.Key, l life, now keyset.Instant) 
 		out.GraceFrom = from // else there was none
 	}
 	return out
+}
+
+// algorithms are those that tokens of the key may have; nil if they are what its alg
+// says, or not known.
+func (i *IssuerKeys) algorithms(k *keyset.Key) []string {
+	if !k.Seen() || len(i.Algorithms) == 0 {
+		return nil
+	}
+	all := verify.AlgorithmsOf(k, i.Algorithms)
+	if slices.Equal(all, []string{k.Alg}) {
+		return nil
+	}
+	return all
 }
 
 // lastTime is the last one that RFC 3339 can write: an exp near to it, with the

@@ -154,7 +154,7 @@ issuers:
   - name: corp
     issuer: https://issuer.example.com
     audiences: [payments-api, other]
-    algorithms: [ES512]
+    algorithms: [ES512, Ed25519]
     types: [application/at+jwt]
     max_lifetime: 10m
     clock_skew: 30s
@@ -219,7 +219,7 @@ token_cache: {max_bytes: 0}
 		Issuers: []Issuer{
 			{
 				Name: "corp", Issuer: "https://issuer.example.com",
-				Audiences: []string{"payments-api", "other"}, Algorithms: []string{"ES512"}, Types: []string{"at+jwt"},
+				Audiences: []string{"payments-api", "other"}, Algorithms: []string{"ES512", "Ed25519"}, Types: []string{"at+jwt"},
 				MaxLifetime: 10 * time.Minute, ClockSkew: 30 * time.Second, Optional: true,
 				JWKS: JWKS{
 					URI: "https://keys.example.com/jwks", Interval: time.Minute, Timeout: 2 * time.Second,

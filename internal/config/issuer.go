@@ -13,9 +13,9 @@ import (
 // AnyAudience, alone in a list, accepts a token for whomever it is meant.
 const AnyAudience = "*"
 
-// algorithms are those of RFC 7518 and RFC 8037 for public keys.
+// algorithms are those of RFC 7518, RFC 8037 and RFC 9864 for public keys.
 var algorithms = []string{
-	"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
+	"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519",
 }
 
 // neverTypes are tokens that must not be taken for access tokens: RFC 9449,
@@ -162,8 +162,8 @@ func algorithm(s string) string {
 		return `"none" would accept tokens that nobody signed: remove it`
 	case len(s) > 2 && strings.EqualFold(s[:2], "HS"):
 		return quote(s) + " is symmetric: whoever could check a token could also make one; remove it, and sign with a key pair"
-	case s == "Ed25519":
-		return `"Ed25519" is called EdDSA here: write EdDSA`
+	case s == "Ed448":
+		return `"Ed448" cannot be checked here: remove it, and have the issuer sign with Ed25519 or another one`
 	}
 	return "unknown algorithm " + quote(s) + ": " + suggest(s, algorithms)
 }

@@ -22,8 +22,8 @@ type Key struct {
 const rsaBits = 2048
 
 // NewKey makes a new key for one of RS256, RS384, RS512, PS256, PS384, PS512,
-// ES256, ES384, ES512 and EdDSA (Ed25519). It panics for any other alg, which
-// is a mistake in the script.
+// ES256, ES384, ES512, EdDSA (with Ed25519) and Ed25519. It panics for any other
+// alg, which is a mistake in the script.
 func NewKey(kid, alg string) *Key {
 	switch alg {
 	case "ES256":
@@ -32,7 +32,7 @@ func NewKey(kid, alg string) *Key {
 		return newECDSA(kid, alg, elliptic.P384())
 	case "ES512":
 		return newECDSA(kid, alg, elliptic.P521())
-	case "EdDSA":
+	case "EdDSA", "Ed25519":
 		_, priv, err := ed25519.GenerateKey(rand.Reader)
 		return &Key{KID: kid, Alg: alg, signer: must(priv, err)}
 	default:

@@ -19,7 +19,7 @@ import (
 
 func TestTokensVerifyWithThePublishedKey(t *testing.T) {
 	for _, alg := range []string{
-		"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
+		"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519",
 	} {
 		t.Run(alg, func(t *testing.T) {
 			k := devissuer.SharedKey("k-"+alg[1:], alg)

@@ -23,12 +23,13 @@ func TestReadKeysListsEveryKeyType(t *testing.T) {
 		jwkOf(t, p384Key().Public(), "kid", "p384", "alg", "ES384", "nbf", 0, "exp", 1798765200),
 		jwkOf(t, p521Key().Public(), "kid", "p521", "x5c", []string{"not looked at"}),
 		jwkOf(t, edKey().Public(), "kid", "schlüssel/1 +ü", "alg", "EdDSA", "exp", int64(253402300799)),
+		jwkOf(t, edKey().Public(), "kid", "full", "alg", "Ed25519"), // RFC 9864, section 5: nothing else is different
 	)
 	got, err := ReadKeys(body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(got.Skipped) != 0 || len(got.Keys) != 5 {
+	if len(got.Skipped) != 0 || len(got.Keys) != 6 {
 		t.Fatalf("got %d keys, skipped %v", len(got.Keys), got.Skipped)
 	}
 	type row struct {
@@ -42,6 +43,7 @@ func TestReadKeysListsEveryKeyType(t *testing.T) {
 		{Kid: "p384", Alg: "ES384", NotBefore: time.Unix(0, 0).UTC(), Expires: time.Unix(1798765200, 0).UTC()},
 		{Kid: "p521"},
 		{Kid: "schlüssel/1 +ü", Alg: "EdDSA", Expires: time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)},
+		{Kid: "full", Alg: "Ed25519"},
 	}
 	var rows []row
 	for _, k := range got.Keys {
@@ -52,7 +54,8 @@ func TestReadKeysListsEveryKeyType(t *testing.T) {
 	}
 	if !rsaKey().PublicKey.Equal(got.Keys[0].Public.(*rsa.PublicKey)) ||
 		!p256Key().PublicKey.Equal(got.Keys[1].Public.(*ecdsa.PublicKey)) ||
-		!edKey().Public().(ed25519.PublicKey).Equal(got.Keys[4].Public.(ed25519.PublicKey)) {
+		!edKey().Public().(ed25519.PublicKey).Equal(got.Keys[4].Public.(ed25519.PublicKey)) ||
+		got.Keys[5].Thumbprint != got.Keys[4].Thumbprint {
 		t.Error("another key was read than was written")
 	}
 }

@@ -23,7 +23,7 @@ var skipReasons = []keyset.SkipReason{
 // reads back, in no other spelling.
 func FuzzKey(f *testing.F) {
 	for _, key := range []string{
-		rfc7515RSA, rfc7515P256, rfc7515P521, rfc8037Key,
+		rfc7515RSA, rfc7515P256, rfc7515P521, rfc8037Key, strings.Replace(rfc8037Key, "{", `{"alg":"Ed25519",`, 1),
 		strings.Replace(rfc7515P256, "{", `{"d":"AA",`, 1), strings.Replace(rfc7515RSA, "{", `{"oth":[{}],`, 1), strings.Replace(rfc8037Key, "{", `{"kid":"e","d":null,`, 1),
 		`{"kid":"p","kty":"OKP","crv":"Ed25519","x":"AA","d":"AA"}`, `{"kid":"s","kty":"oct","k":"AA"}`,
 		`{"kid":"k","kty":"RSA","n":"AA","e":"AQAB","use":"enc","key_ops":["verify"],"nbf":1,"exp":2,"oth":[]}`,

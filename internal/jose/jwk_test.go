@@ -87,6 +87,10 @@ func TestBadKeyIsSkippedAndTheOthersLoad(t *testing.T) {
 		"alg of another kty": {rsa("alg", "ES256"), "k", keyset.SkipAlgorithm},
 		"alg of another crv": {ec("alg", "ES384"), "k", keyset.SkipAlgorithm},
 		"alg of EC for OKP":  {ed("alg", "ES256"), "k", keyset.SkipAlgorithm},
+		"alg of OKP for EC":  {ec("alg", "Ed25519"), "k", keyset.SkipAlgorithm},
+		"alg ed25519":        {ed("alg", "ed25519"), "k", keyset.SkipAlgorithm},
+		"alg Ed448":          {ed("alg", "Ed448"), "k", keyset.SkipAlgorithm},
+		"alg ESP256 of COSE": {ec("alg", "ESP256"), "k", keyset.SkipAlgorithm},
 
 		"nbf a string":   {rsa("nbf", "1000"), "k", keyset.SkipMalformed},
 		"nbf a fraction": {rsa("nbf", 1000.5), "k", keyset.SkipMalformed},

@@ -51,7 +51,7 @@ func signers() map[string]crypto.Signer {
 		"RS256": rsaKey(), "RS384": rsaKey(), "RS512": rsaKey(),
 		"PS256": rsaKey(), "PS384": rsaKey(), "PS512": rsaKey(),
 		"ES256": p256Key(), "ES384": p384Key(), "ES512": p521Key(),
-		"EdDSA": edKey(),
+		"EdDSA": edKey(), "Ed25519": edKey(),
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 
 // What a record kept of a key gives the key back, and nothing else does.
 func TestKeptMaterialIsReadBack(t *testing.T) {
-	for _, alg := range []string{"RS256", "ES256", "ES384", "ES512", "EdDSA"} {
+	for _, alg := range []string{"RS256", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"} {
 		doc, err := ReadKeys(devissuer.Document(devissuer.SharedKey("a", alg).JWK()))
 		if err != nil || len(doc.Keys) != 1 {
 			t.Fatal(err, doc)

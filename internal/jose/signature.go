@@ -42,7 +42,8 @@ var algorithms = []algorithm{
 	{name: "ES256", family: ecDSA, hash: crypto.SHA256, curve: elliptic.P256(), size: 64},
 	{name: "ES384", family: ecDSA, hash: crypto.SHA384, curve: elliptic.P384(), size: 96},
 	{name: "ES512", family: ecDSA, hash: crypto.SHA512, curve: elliptic.P521(), size: 132},
-	{name: "EdDSA", family: edDSA}, // RFC 8037, section 3.1; with Ed25519 alone
+	{name: "EdDSA", family: edDSA},   // RFC 8037, section 3.1; with Ed25519 alone
+	{name: "Ed25519", family: edDSA}, // RFC 9864, section 2.2: the same under a name that says so
 }
 
 // Algorithms lists the names that [Verify] knows.

@@ -74,10 +74,10 @@ func TestAlgorithmsFitTheirKeysOnly(t *testing.T) {
 	}
 	fitting := map[string][]string{
 		"RSA": {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}, "P-256": {"ES256"}, "P-384": {"ES384"},
-		"P-521": {"ES512"}, "Ed25519": {"EdDSA"},
+		"P-521": {"ES512"}, "Ed25519": {"EdDSA", "Ed25519"},
 		"empty RSA": {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}, // of the right type; it verifies nothing
 	}
-	others := []string{"", "none", "None", "nOnE", "NONE", "HS256", "HS384", "HS512", "es256", "ES256 ", "ES256\x00", "ES256K", "Ed25519", "Ed448", "RSA1_5", "RS1"}
+	others := []string{"", "none", "None", "nOnE", "NONE", "HS256", "HS384", "HS512", "es256", "ES256 ", "ES256\x00", "ES256K", "ESP256", "eddsa", "ed25519", "Ed25519ph", "Ed448", "RSA1_5", "RS1"}
 	for name, key := range keys {
 		for _, alg := range append(Algorithms(), others...) {
 			want := slices.Contains(fitting[name], alg)
@@ -101,8 +101,8 @@ func TestVerifySaysWhatDoesNotFit(t *testing.T) {
 		key  crypto.PublicKey
 		want string
 	}{
-		{"none", rsaKey().Public(), `alg "none": not one of ["RS256" "RS384" "RS512" "PS256" "PS384" "PS512" "ES256" "ES384" "ES512" "EdDSA"]`},
-		{strings.Repeat("A", 99), rsaKey().Public(), `alg "` + strings.Repeat("A", 32) + `"...: not one of ["RS256" "RS384" "RS512" "PS256" "PS384" "PS512" "ES256" "ES384" "ES512" "EdDSA"]`},
+		{"none", rsaKey().Public(), `alg "none": not one of ["RS256" "RS384" "RS512" "PS256" "PS384" "PS512" "ES256" "ES384" "ES512" "EdDSA" "Ed25519"]`},
+		{strings.Repeat("A", 99), rsaKey().Public(), `alg "` + strings.Repeat("A", 32) + `"...: not one of ["RS256" "RS384" "RS512" "PS256" "PS384" "PS512" "ES256" "ES384" "ES512" "EdDSA" "Ed25519"]`},
 		{"ES256", rsaKey().Public(), "alg ES256: does not fit a key of type *rsa.PublicKey"},
 		{"ES256", p384Key().Public(), "alg ES256: does not fit a key of type *ecdsa.PublicKey"},
 		{"RS256", nil, "alg RS256: does not fit a key of type <nil>"},

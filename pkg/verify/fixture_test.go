@@ -50,7 +50,7 @@ func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 // signature is that of RFC 7518, sections 3.3 to 3.5, and RFC 8037, section 3.1,
 // written down a second time.
 func signature(alg string, key crypto.Signer, input string) []byte {
-	if alg == "EdDSA" {
+	if alg == "EdDSA" || alg == "Ed25519" {
 		return must(key.Sign(nil, []byte(input), crypto.Hash(0)))
 	}
 	digest, hash := digestOf(alg, input)

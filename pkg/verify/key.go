@@ -111,14 +111,33 @@ func (j *judge) checkLate() {
 	}
 }
 
-// algFits tells whether the token's alg is the key's. RFC 8725, section 3.1: a key
-// is used with exactly one algorithm. A key that names none may be used with
-// those of the issuer's that fit its type.
+// algFits tells whether the token's alg, which is one of the issuer's, is the key's.
 func (j *judge) algFits() bool {
-	if j.ref.Alg != "" {
-		return j.ref.Alg == j.alg
+	return fits(j.alg, j.ref.Key)
+}
+
+// fits tells whether a key may be used with one of its issuer's algorithms. RFC
+// 8725, section 3.1: a key is used with exactly one, and names are compared exactly:
+// a key for EdDSA is none for Ed25519 (RFC 9864, section 7). A key that names none
+// may be used with all that fit its type.
+func fits(alg string, k *keyset.Key) bool {
+	if k.Alg != "" {
+		return k.Alg == alg
 	}
-	return jose.Fits(j.alg, j.ref.Public)
+	return jose.Fits(alg, k.Public)
+}
+
+// AlgorithmsOf are those of its issuer's algorithms that tokens of the key may have,
+// in the issuer's order. More than one is what RFC 8725, section 3.1 forbids; with
+// none, no token of the key can pass.
+func AlgorithmsOf(k *keyset.Key, issuers []string) []string {
+	all := []string{}
+	for _, alg := range issuers {
+		if fits(alg, k) {
+			all = append(all, alg)
+		}
+	}
+	return all
 }
 
 // checkSignature is step 9.

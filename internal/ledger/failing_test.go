@@ -166,14 +166,12 @@ func TestHungDisk(t *testing.T) {
 			if l.Status(); time.Since(began) > 0 {
 				t.Error("somebody waited")
 			}
-			if err := durable(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			if err := durable(ctx); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "not durable yet: the disk has not answered: ") {
 				t.Error(err)
 			}
 			time.Sleep(10 * time.Second)
-			if s := l.Status(); s.Failing == nil || !strings.Contains(s.Failing.Error(), "not answered for 11s") {
-				t.Errorf("%+v", s)
-			}
 			close(hang)
+			synctest.Wait()
 			if err := later(context.Background()); err != nil {
 				t.Error(err)
 			}
@@ -185,6 +183,211 @@ func TestHungDisk(t *testing.T) {
 			want(t, restored(t, after.open(t), set), set)
 		})
 	}
+}
+
+// A disk that hangs gives no error. It is told as one that does, once when it begins
+// and once when it is over, and counted for as long as it lasts; the gap is the next
+// line. Who comes meanwhile is not kept waiting.
+func TestHungDiskIsTold(t *testing.T) {
+	for _, tt := range []struct {
+		name, kind string
+		err        error // of the operation, once it comes back
+		counted    int   // a minute without an answer, and what came back with an error
+		gap        int   // errors of the gap: a rotation that fails is none
+		rotate     bool
+		want       string
+	}{
+		{name: "a write", kind: "write", counted: 12, gap: 12, want: "key_ordered key_state gap key_ordered key_state"},
+		{name: "an fsync", kind: "sync", counted: 12, gap: 12, want: "key_ordered key_state gap key_ordered key_state"},
+		{name: "an fsync that fails then", kind: "sync", err: errInjected, counted: 13, gap: 13, want: "gap key_ordered key_state key_ordered key_state key_record key_record"},
+		{name: "a rotation", kind: "rename", rotate: true, counted: 12, gap: 12, want: "file_opened key_record gap key_ordered key_state"},
+		{name: "a rotation that fails then", kind: "syncdir", rotate: true, err: errInjected, counted: 13, gap: 12, want: "key_ordered key_state gap key_ordered key_state"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			inLedger(t, func(t *testing.T, d *disk, l *Ledger, log *text) {
+				ctx, hang, hung, began := context.Background(), make(chan struct{}), false, time.Now()
+				d.fail(func(op operation) outcome {
+					if op.kind == tt.kind && !hung {
+						hung = true
+						return outcome{hang: hang, persist: -1, err: tt.err}
+					}
+					return outcome{persist: -1}
+				})
+				told := func(failing, recovered, errors int) {
+					t.Helper()
+					got := log.String()
+					if strings.Count(got, "msg=ledger_failing") != failing || strings.Count(got, "msg=ledger_recovered") != recovered || l.Status().Errors != uint64(errors) {
+						t.Errorf("after %s: %d errors, expected %d\n%s", time.Since(began), l.Status().Errors, errors, got)
+					}
+				}
+				if tt.rotate {
+					l.cfg.RotateAt = 1
+				}
+				set, c := order(keyset.New(keyset.Params{}), "A")
+				first := l.Record(c)
+				time.Sleep(hungAfter - time.Second)
+				told(0, 0, 0)
+				time.Sleep(time.Second)
+				synctest.Wait()
+				told(1, 0, 1)
+				if !strings.Contains(log.String(), `error="the disk has not answered for 5s"`) {
+					t.Error(log)
+				}
+				time.Sleep(time.Minute - hungAfter)
+				synctest.Wait()
+				told(1, 0, 12)
+				if s := l.Status(); s.Failing == nil || s.Failing.Error() != "the disk has not answered for 1m0s" || !s.FailingSince.Equal(began) {
+					t.Errorf("%+v", s)
+				}
+
+				soon, cancel := context.WithTimeout(ctx, hungAfter)
+				defer cancel()
+				set, c = order(set, "B")
+				second := l.Record(c)
+				if err := second(soon); err == nil || err.Error() != "not durable yet: the disk has not answered for 1m0s" {
+					t.Error(err)
+				}
+				_, never := order(set, "C")
+				if err := l.Commit(soon, never); err == nil || errors.Is(err, ErrUnknown) || err.Error() != "not written: the disk has not answered for 1m0s" {
+					t.Error(err)
+				}
+				if waited := time.Since(began); waited != time.Minute {
+					t.Errorf("somebody waited until %s", waited)
+				}
+
+				l.cfg.RotateAt = rotateAt
+				close(hang)
+				time.Sleep(retryMost)
+				for _, durable := range []func(context.Context) error{first, second} {
+					if err := durable(ctx); err != nil {
+						t.Error(err)
+					}
+				}
+				told(1, 1, tt.counted)
+				if s := l.Status(); s.Failing != nil || !s.FailingSince.IsZero() {
+					t.Errorf("%+v", s)
+				}
+				lines := d.whole(t)
+				if got := events(lines[len(lines)-len(strings.Fields(tt.want)):]); got != tt.want {
+					t.Errorf("%s\nwant %s", events(lines), tt.want)
+				}
+				gap := lines[slices.IndexFunc(lines, func(l string) bool { return strings.Contains(l, `"event":"gap"`) })]
+				if !strings.Contains(gap, `"since":"2000-01-01T00:00:00Z","until":"2000-01-01T00:01:0`) || !strings.Contains(gap, fmt.Sprintf(`"errors":%d,"hash"`, tt.gap)) {
+					t.Error(gap)
+				}
+				time.Sleep(time.Minute) // nothing is watched any more
+				told(1, 1, tt.counted)
+			})
+		})
+	}
+}
+
+// Who waited for a write when the disk began to hang learns it when everybody does.
+func TestWhoWaitsForAHungDiskIsTold(t *testing.T) {
+	inLedger(t, func(t *testing.T, d *disk, l *Ledger, _ *text) {
+		hang, began := make(chan struct{}), time.Now()
+		d.fail(func(operation) outcome { return outcome{hang: hang, persist: -1} })
+		_, c := order(keyset.New(keyset.Params{}), "A")
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := l.Record(c)(ctx); err == nil || !strings.Contains(err.Error(), "not answered for 5s") || time.Since(began) != hungAfter {
+			t.Error(err, time.Since(began))
+		}
+		close(hang)
+		synctest.Wait()
+		if lines := events(d.whole(t)); lines != "file_opened guard_started key_ordered key_state" {
+			t.Error(lines)
+		}
+		if err := l.Release(context.Background()); err != nil { // the gap is not forgotten
+			t.Error(err)
+		}
+		if lines := events(d.whole(t)); lines != "file_opened guard_started key_ordered key_state gap guard_stopped" {
+			t.Error(lines)
+		}
+	})
+}
+
+// A disk that answers each write, and each too late, is told each time, and does not
+// write about itself for ever. The gap ends with the answer, however late its line is.
+func TestSlowDiskIsToldEachTime(t *testing.T) {
+	const answers = hungAfter + time.Second
+	for kind, writes := range map[string]int{"sync": 3, "rename": 1} { // a rotation has two renamings
+		inLedger(t, func(t *testing.T, d *disk, l *Ledger, log *text) {
+			began, slow := time.Now().UTC(), true
+			d.fail(func(op operation) outcome {
+				if op.kind != kind || !slow {
+					return outcome{persist: -1}
+				}
+				slow = kind == "sync"
+				hang := make(chan struct{})
+				time.AfterFunc(answers, func() { close(hang) })
+				return outcome{hang: hang, persist: -1}
+			})
+			if kind == "rename" {
+				l.cfg.RotateAt = 1
+			}
+			set := keyset.New(keyset.Params{})
+			for n := range writes {
+				next, c := order(set, fmt.Sprint("kid ", n))
+				set = next
+				l.Record(c)
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				if got := log.String(); strings.Count(got, "msg=ledger_failing") != n+1 || strings.Count(got, "msg=ledger_recovered") != n+1 || l.Status().Errors != uint64(n+1) {
+					t.Errorf("%s %d: %+v\n%s", kind, n, l.Status(), got)
+				}
+			}
+			d.fail(nil)
+			_, c := order(set, "last")
+			if err := l.Record(c)(context.Background()); err != nil {
+				t.Error(err)
+			}
+			gaps := 0
+			for _, line := range d.whole(t) {
+				if !strings.Contains(line, `"event":"gap"`) {
+					continue
+				}
+				at := began.Add(time.Duration(gaps) * time.Minute)
+				want := fmt.Sprintf(`"since":%q,"until":%q,"errors":1,"hash"`, at.Format(time.RFC3339), at.Add(answers).Format(time.RFC3339))
+				if gaps++; !strings.Contains(line, want) {
+					t.Errorf("%s\nwant %s", line, want)
+				}
+			}
+			if gaps != writes {
+				t.Errorf("%s: %d gaps", kind, gaps)
+			}
+		})
+	}
+}
+
+// A commit that was under way when its caller gave up is taken out again, also when
+// the disk has not answered for so long that it counts as failing.
+func TestAbandonedCommitOfAHungDiskIsNotKept(t *testing.T) {
+	inLedger(t, func(t *testing.T, d *disk, l *Ledger, log *text) {
+		hang, hung := make(chan struct{}), false
+		d.fail(func(op operation) outcome {
+			if op.kind == "sync" && !hung {
+				hung = true
+				return outcome{hang: hang, persist: -1}
+			}
+			return outcome{persist: -1}
+		})
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_, c := order(keyset.New(keyset.Params{}), "A")
+		if err := l.Commit(ctx, c); !errors.Is(err, ErrUnknown) {
+			t.Fatal(err)
+		}
+		time.Sleep(hungAfter)
+		close(hang)
+		synctest.Wait()
+		if got := events(d.whole(t)); got != "file_opened guard_started gap" || l.Status().Failing != nil {
+			t.Error(got, l.Status())
+		}
+		if got := log.String(); strings.Count(got, "msg=ledger_failing") != 1 || strings.Count(got, "msg=ledger_recovered") != 1 {
+			t.Error(got)
+		}
+	})
 }
 
 // A commit that was under way when its caller gave up is taken out again.

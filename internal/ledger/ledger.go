@@ -62,6 +62,8 @@ type Ledger struct {
 	result   error                 // of the release; written before ended is closed
 	status   Status                // by mu
 	busy     time.Time             // by mu: when the last attempt began
+	watch    *time.Timer           // by mu: over the attempt under way; see unanswered
+	overdue  uint64                // by mu: how often the attempt under way was found without an answer
 	retry    time.Time             // by mu: when the next attempt is due while the ledger fails
 }
 
@@ -166,7 +168,7 @@ func (l *Ledger) await(ctx context.Context, n uint64) error {
 			return nil
 		case l.over:
 			err = ErrReleased
-		case l.status.Failing != nil && (n <= l.tried || !l.trying):
+		case l.status.Failing != nil && (n <= l.tried || !l.trying || l.overdue > 0):
 			err = l.status.Failing
 		}
 		l.mu.Unlock()
@@ -176,14 +178,15 @@ func (l *Ledger) await(ctx context.Context, n uint64) error {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return fmt.Errorf("not durable yet: %w", ctx.Err())
+			return fmt.Errorf("not durable yet: the disk has not answered: %w", ctx.Err())
 		}
 	}
 }
 
 // Commit keeps a change that shall take effect once it is kept. After an error
 // nothing of it is kept, and nothing will be, unless the error is [ErrUnknown].
-// While the ledger fails it returns at once, unless the next attempt is due.
+// While the ledger fails it returns at once, unless the next attempt is due or
+// under way and not overdue.
 func (l *Ledger) Commit(ctx context.Context, c keyset.Change) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("not written: %w", err)
@@ -193,7 +196,7 @@ func (l *Ledger) Commit(ctx context.Context, c keyset.Change) error {
 		l.mu.Unlock()
 		return ErrReleased
 	}
-	if f := l.status.Failing; f != nil && !l.trying && time.Now().Before(l.retry) {
+	if f := l.status.Failing; f != nil && (l.overdue > 0 || !l.trying && time.Now().Before(l.retry)) {
 		l.mu.Unlock()
 		return fmt.Errorf("not written: %w", f)
 	}
@@ -232,6 +235,12 @@ func (l *Ledger) abandon(m *commit, cause error) error {
 	clear(l.queue.commits[len(kept):])
 	l.queue.commits = kept
 	return fmt.Errorf("not written: %w", cause)
+}
+
+// broadcast wakes those who wait in await; mu is held.
+func (l *Ledger) broadcast() {
+	close(l.changed)
+	l.changed = make(chan struct{})
 }
 
 // signal wakes the writer.

@@ -21,7 +21,7 @@ func (w *writer) rotateIfDue(now keyset.Instant, last bool) {
 		return
 	}
 	w.mu.Lock()
-	w.trying, w.busy = true, time.Now()
+	w.try()
 	w.mu.Unlock()
 	old, err := w.turn(now)
 	if err == nil {
@@ -31,11 +31,14 @@ func (w *writer) rotateIfDue(now keyset.Instant, last bool) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.trying = false
-	switch {
-	case w.dirty: // it stopped where nothing may be written yet
+	w.rest()
+	if w.dirty { // it stopped where nothing may be written yet
 		w.fault(err)
-	case err != nil:
+		return
+	}
+	w.recovered(0)
+	w.owe()
+	if err != nil {
 		w.rotate = time.Now().Add(rotatePause)
 		w.status.Errors++
 		if !w.torn {

@@ -59,7 +59,10 @@ func TestCrashAmidRotation(t *testing.T) {
 					}
 					d.fail(nil)
 					stop()
-					again := d.open(t)
+					shown, again := l.Status().Sequence, d.open(t)
+					if s := again.Status().Sequence; s < shown {
+						t.Errorf("the sequence falls from %d to %d, as if an older state had been restored", shown, s)
+					}
 					want(t, restored(t, again, set), set)
 					d.whole(t)
 					if slices.Contains(d.list(), newName) {

@@ -1,21 +1,14 @@
 package ledger
 
-import (
-	"fmt"
-	"time"
-)
-
-// hungAfter is when a write that does not come back counts as a failure of the
-// disk. A healthy one takes milliseconds.
-const hungAfter = 5 * time.Second
+import "time"
 
 // Status is how the ledger is doing.
 type Status struct {
 	Sequence     uint64 // of the last durable line
 	Head         string // its hash
 	Size         int64  // of the file, in bytes
-	Errors       uint64 // attempts to write or rotate that failed
-	Failing      error  // of the last attempt; nil while all is well
+	Errors       uint64 // attempts to write or rotate that failed, and each 5 s without an answer of the disk
+	Failing      error  // of the last attempt, or that it does not come back; nil while all is well
 	FailingSince time.Time
 	Queued       int // lines, sets and commits that wait
 }
@@ -26,8 +19,5 @@ func (l *Ledger) Status() Status {
 	defer l.mu.Unlock()
 	s := l.status
 	s.Queued = len(l.queue.items) + len(l.queue.sets) + len(l.queue.commits)
-	if s.Failing == nil && l.trying && time.Since(l.busy) > hungAfter {
-		s.Failing, s.FailingSince = fmt.Errorf("the disk has not answered for %s", time.Since(l.busy).Round(time.Second)), l.busy
-	}
 	return s
 }

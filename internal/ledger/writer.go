@@ -32,9 +32,8 @@ type writer struct {
 	store
 
 	images  map[string]*image // by iss: what a replay would give
-	failing time.Time         // since when nothing could be written, by the wall clock; zero: all is well
-	faults  uint64            // attempts that failed since then
-	pause   time.Duration     // after the last one
+	gap     outage            // that the next batch tells of; zero: none
+	pause   time.Duration     // after the last attempt that failed
 	usageAt time.Time         // when usage is due
 	headAt  time.Time         // when the head is due in the log
 	rotate  time.Time         // no sooner is a rotation tried
@@ -71,13 +70,13 @@ func (w *writer) step() time.Duration {
 	w.mu.Lock()
 	wait, idle := time.Until(w.retry), w.queue.empty() && w.queue.leftOut == 0
 	w.mu.Unlock()
-	if !w.failing.IsZero() && wait > 0 {
+	if w.gap.lasts() && wait > 0 {
 		return wait
 	}
-	if !idle || !w.failing.IsZero() || !now.Before(w.usageAt) {
+	if !idle || w.gap.lasts() || !now.Before(w.usageAt) {
 		w.attempt(false)
 	}
-	if !w.failing.IsZero() {
+	if w.gap.lasts() {
 		return time.Until(w.retry) // written by this goroutine alone
 	}
 	return max(time.Until(w.usageAt), 0)
@@ -139,7 +138,7 @@ func (w *writer) take(last bool) (*queue, keyset.Instant) {
 	for _, m := range q.commits {
 		m.taken = true
 	}
-	w.trying, w.busy = true, time.Now()
+	w.try()
 	w.released = w.released || last
 	return &q, w.clock()
 }
@@ -147,15 +146,18 @@ func (w *writer) take(last bool) (*queue, keyset.Instant) {
 // compose makes the lines of a batch.
 func (w *writer) compose(q *queue, now keyset.Instant, last bool) *batch {
 	b := &batch{scroll: scroll{chain: w.chain}, now: now, images: map[string]*draft{}}
-	if !w.failing.IsZero() || q.leftOut > 0 {
-		since := w.failing
+	if !w.gap.since.IsZero() || q.leftOut > 0 {
+		since, until := w.gap.since, w.gap.until
 		if since.IsZero() {
 			since = q.since
 		}
+		if until.IsZero() {
+			until = now.Wall
+		}
 		b.line(now, eventGap, func() {
 			b.time("since", since)
-			b.time("until", now.Wall)
-			b.number("errors", w.faults)
+			b.time("until", until)
+			b.number("errors", w.gap.errors)
 			b.number("events_left_out", q.leftOut)
 		})
 	}
@@ -229,11 +231,9 @@ func (w *writer) succeeded(q *queue, b *batch, now keyset.Instant) bool {
 		m.done <- nil
 	}
 	w.durable = max(w.durable, q.upTo)
-	if !w.failing.IsZero() {
-		w.log.Info("ledger_recovered", slog.Time("since", w.failing), slog.Uint64("errors", w.faults), slog.Uint64("events_left_out", q.leftOut))
-	}
-	w.failing, w.faults, w.pause = time.Time{}, 0, 0
-	w.status.Failing, w.status.FailingSince = nil, time.Time{}
+	w.recovered(q.leftOut)
+	w.gap, w.pause = outage{}, 0 // it stands in the batch
+	w.owe()
 	w.publish()
 	w.announce()
 	if q.usage || !time.Now().Before(w.usageAt) {
@@ -266,12 +266,17 @@ func (w *writer) failed(q *queue, known bool, err error) {
 
 // fault notes that writing failed; mu is held.
 func (w *writer) fault(err error) {
-	if w.failing.IsZero() {
-		w.failing = w.clock().Wall
-		w.status.FailingSince = w.failing
+	w.owe()
+	now := w.clock().Wall
+	if w.gap.since.IsZero() {
+		w.gap.since = now
+	}
+	w.gap.until = time.Time{}
+	w.gap.errors++
+	if w.status.Failing == nil {
+		w.status.FailingSince = now
 		w.log.Error("ledger_failing", slog.String("error", err.Error()))
 	}
-	w.faults++
 	w.status.Errors++
 	w.status.Failing = err
 	w.pause = min(max(2*w.pause, retryFirst), retryMost)
@@ -285,9 +290,8 @@ func (w *writer) publish() {
 
 // announce tells those who wait that an attempt is over; mu is held.
 func (w *writer) announce() {
-	w.trying = false
-	close(w.changed)
-	w.changed = make(chan struct{})
+	w.rest()
+	w.broadcast()
 }
 
 func (w *writer) logHead() {

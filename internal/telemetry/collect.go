@@ -151,7 +151,8 @@ func (c *collection) validations(s subject, t *tally) {
 	}
 }
 
-// setHash is what guards compare: those that know the same keys have the same.
+// setHash is what guards compare: those whose last observation is the same, and that
+// would use the same of its keys, have the same.
 func setHash(keys []*keyset.Key) string {
 	var all []string
 	for _, k := range keys {

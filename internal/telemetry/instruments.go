@@ -48,7 +48,7 @@ func newInstruments(meter metric.Meter, ledger bool) (*instruments, []metric.Obs
 		stale:       m.gauge("jwks_stale_timestamp", "s", "When the keys that are known will be too old to decide by."),
 		keys:        m.gauge("jwks_keys", "", "Keys of the last observation that are not out of service."),
 		skipped:     m.gauge("jwks_skipped_keys", "", "Keys of the last observation that are not used, by reason."),
-		setInfo:     m.gauge("jwks_set_info", "", "A hash of the keys of the last observation that are not out of service: replicas must agree."),
+		setInfo:     m.gauge("jwks_set_info", "", "A hash of the thumbprints that the last observation listed and that are not out of service: replicas must agree."),
 
 		cacheRequests: m.counter("token_cache_requests", "Checks that asked the token cache, by what it knew."),
 		cacheEntries:  m.gauge("token_cache_entries", "", "Tokens that the token cache remembers."),
@@ -58,8 +58,8 @@ func newInstruments(meter metric.Meter, ledger bool) (*instruments, []metric.Obs
 		build: m.gauge("build_info", "", "What is running."),
 	}
 	if ledger {
-		i.ledgerSequence = m.gauge("ledger_sequence", "", "Sequence of the ledger's last line.")
-		i.ledgerErrors = m.counter("ledger_errors", "Writes to the ledger that went wrong.")
+		i.ledgerSequence = m.gauge("ledger_sequence", "", "Sequence of the ledger's last durable line: it never falls, unless the state is lost or an older copy.")
+		i.ledgerErrors = m.counter("ledger_errors", "Writes to the ledger that went wrong, and each 5 s that one has no answer.")
 	}
 	return i, m.observable, m.err
 }

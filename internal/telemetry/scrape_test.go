@@ -78,6 +78,53 @@ func TestRowsThatNoLongerHoldDisappear(t *testing.T) {
 	})
 }
 
+// Replicas whose last observation is the same agree, whatever each of them remembers
+// of keys that it did not list; a key that is out of service on one of them alone
+// makes a difference.
+func TestReplicasThatSawTheSameAgree(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b, c := keyOf("a").JWK(), keyOf("b").JWK(), keyOf("c").JWK()
+		known := func(w *world) string { return hash.FindString(w.scrape("")) }
+		first := newWorld(t)
+		first.publish(a, b)
+		time.Sleep(5 * time.Minute)
+		first.withdraw(b)
+		later := newWorld(t)
+		if got := known(later); got != "" {
+			t.Errorf("before any observation: %s", got)
+		}
+		later.publish(b)
+		if rows := first.about(`kid="a",state="grace",thumbprint="T(a)"} 1`); len(rows) != 1 {
+			t.Fatal(first.rows())
+		}
+		if known(first) != known(later) || known(first) == "" {
+			t.Errorf("one remembers a key in grace: %q, %q", known(first), known(later))
+		}
+		alone := known(later)
+		first.publish(b, c)
+		if known(first) == alone {
+			t.Error("a new key makes no difference")
+		}
+		later.publish(c, b)
+		if known(first) != known(later) {
+			t.Error("the order of the keys makes a difference")
+		}
+		restarted := newWorld(t)
+		restarted.keys.Store(keyset.Restore(first.Set().Observed(), first.Set().Keys()))
+		if known(restarted) != known(first) {
+			t.Error("a restart makes a difference")
+		}
+		later.order(keyset.Order{Action: keyset.Revoke, Kid: "c"})
+		if got := known(later); got == known(first) || got != alone {
+			t.Errorf("c is revoked on one of them alone: %s", got)
+		}
+		later.publish(c, b)
+		if got := known(later); got != alone {
+			t.Errorf("a key that is listed again and refused counts: %s", got)
+		}
+	})
+}
+
 // A month after the last attempt, nothing is left of a key out of service; a key
 // in use stays, however quiet it is.
 func TestRetiredKeysLeaveAMonthAfterTheLastAttempt(t *testing.T) {

@@ -58,6 +58,7 @@ func TestWhatBecomesOfEachOption(t *testing.T) {
 		"lifetime in minutes":     {inFilter(`max_lifetime: 5m`), 2, []string{"providers.p.max_lifetime: must be a duration of seconds"}, "issuers:"},
 		"skew":                    {inFilter(`clock_skew_seconds: 5`), 0, []string{"clock_skew: 5s"}, ""},
 		"skew by default":         {inFilter(`clock_skew_seconds: 0`), 0, nil, "clock_skew"},
+		"skew of a day and more":  {inFilter(`clock_skew_seconds: 86401`), 0, []string{"clock_skew: 24h", "more than a day is cut to one"}, ""},
 		"skew below zero":         {inFilter(`clock_skew_seconds: -1`), 2, []string{"must be a number from 0 to 4294967295"}, "issuers:"},
 		"forward":                 {inFilter(`forward: true`), 0, []string{"forward: true"}, ""},
 		"forward as text":         {inFilter(`forward: "true"`), 2, []string{"must be true or false"}, "issuers:"},

@@ -163,7 +163,11 @@ var providerOptions = options[*adoptProvider]{
 		a.note(noteLost, p, "the status has another name", "read reason in the namespace envoy.filters.http.ext_authz; it is there on allow and on deny")
 	},
 	"clock_skew_seconds": func(a *adoption, v *adoptProvider, p place) {
-		v.clockSkew = min(longest, time.Duration(a.number(p))*time.Second)
+		v.clockSkew = time.Duration(a.number(p)) * time.Second
+		if v.clockSkew > config.MaxClockSkew {
+			a.note(noteDiffers, p, "more than a day is cut to one: the guard takes no more", "")
+			v.clockSkew = config.MaxClockSkew
+		}
 	},
 	"jwt_cache_config": func(a *adoption, _ *adoptProvider, p place) {
 		readOptions(a, p, &struct{}{}, options[*struct{}]{

@@ -109,6 +109,8 @@ type checkReport struct {
 	MaxAgeGiven bool           `json:"max_age_given"`   // false: 0 was assumed
 	Findings    []checkFinding `json:"findings"`        // errors first
 	Issuers     []checkIssuer  `json:"issuers"`         // in the order of the file
+
+	metrics config.Address // where others reach it; zero: they do not
 }
 
 // checkFinding is one finding of the lint.
@@ -162,6 +164,9 @@ func newCheckReport(c *config.Config, maxAge time.Duration, given bool) checkRep
 	r := checkReport{
 		File: c.File, MaxAge: checkSeconds(maxAge), MaxAgeGiven: given,
 		Findings: []checkFinding{}, Issuers: []checkIssuer{}, Policies: len(c.Policies),
+	}
+	if !c.Listen.Metrics.Local() {
+		r.metrics = c.Listen.Metrics
 	}
 	for _, f := range c.Lint() {
 		if f.Severity == config.Error {
@@ -249,6 +254,9 @@ func (r checkReport) writeText(w io.Writer) error {
 		fmt.Fprintf(&b, "%s are in the figures (--max-age).\n", r.MaxAge)
 	} else {
 		b.WriteString("0 was assumed; give it as --max-age.\n")
+	}
+	if !r.metrics.IsZero() {
+		fmt.Fprintf(&b, "Whoever reaches %s reads the names of issuers, keys and policies, and how much each is used (listen.metrics).\n", r.metrics)
 	}
 	_, err := io.WriteString(w, escape(b.String()))
 	return err

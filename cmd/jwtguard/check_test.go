@@ -44,6 +44,7 @@ issuer issuer.example.com (https://issuer.example.com), keys from discovery, eve
   keep the old key listed                at least 1m after its last use: needed 1h1m (token life + skew), have 1h1m (overlap 1m + grace)
 
 A cache in front of the JWKS adds its max-age to every window: 0 was assumed; give it as --max-age.
+Whoever reaches :9193 reads the names of issuers, keys and policies, and how much each is used (listen.metrics).
 `
 	if diff := cmp.Diff(want, stdout); diff != "" {
 		t.Error(diff)
@@ -106,6 +107,7 @@ issuer mounted (d), keys from the file /etc/jwks.json, every 1m and when it chan
   keep the old key listed                at least 0s after its last use: needed 6m (token life + skew), have 6m (overlap 0s + grace)
 
 A cache in front of the JWKS adds its max-age to every window: 10m are in the figures (--max-age).
+Whoever reaches :9193 reads the names of issuers, keys and policies, and how much each is used (listen.metrics).
 `
 	if diff := cmp.Diff(want, stdout); diff != "" {
 		t.Error(diff)
@@ -173,6 +175,21 @@ FILE:3:17: issuers[0].clock_skew: has no unit: write 60s (seconds), 60m or 60h
 		}
 		if status != 2 || stdout != "" {
 			t.Errorf("status %d, stdout %q", status, stdout)
+		}
+	}
+}
+
+// Metrics are for scrapers of other machines, and so nothing to warn of; but where
+// they answer is said.
+func TestCheckSaysWhoReadsMetrics(t *testing.T) {
+	const smallest = "issuers:\n  - {issuer: \"https://issuer.example.com\", audiences: [a]}\n"
+	for listen, want := range map[string]string{
+		"": "Whoever reaches :9193 reads the names of issuers", "listen: {metrics: \"10.0.0.1:1\"}\n": "Whoever reaches 10.0.0.1:1 reads",
+		"listen: {metrics: \"127.0.0.1:9193\"}\n": "", "listen: {metrics: \"\"}\n": "", "listen: {metrics: \"unix:///run/m.sock\"}\n": "",
+	} {
+		status, stdout, _ := check(t, smallest+listen)
+		if status != 0 || !strings.Contains(stdout, want) || strings.Contains(stdout, "Whoever reaches") != (want != "") {
+			t.Errorf("%q: status %d, %s", listen, status, stdout)
 		}
 	}
 }

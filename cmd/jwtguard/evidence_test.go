@@ -39,7 +39,7 @@ func TestEvidenceOfARunningGuard(t *testing.T) {
 	running := w.path("running.json")
 	w.evidence("export", "-c", w.file, "-o", running).says(t, 0, "running.json: guard edge-1, 2", " 2 keys, 0 gaps; head ")
 	w.evidence("verify", "--guards", "edge-1", running).says(t, 0, "good      running.json: guard edge-1, ", "every hash and figure holds\n          head ",
-		"ISSUER", "corp   old revoked 2", "A chain does not stop whoever rewrites a whole ledger")
+		"ISSUER", "corp   old revoked 2", "A chain does not stop whoever rewrites a whole ledger", "last 5 minutes before the end of an export", "be in it: running.json.\n")
 	w.must(g.stop())
 
 	stopped := w.path("stopped.json")
@@ -59,7 +59,10 @@ func TestEvidenceOfARunningGuard(t *testing.T) {
 	if len(head) == 0 {
 		t.Fatal("no ledger_head in the log")
 	}
-	w.evidence("verify", "--head", head[len(head)-1][1], stopped, running).says(t, 0, "corp old: attempts after retirement: 1 with a valid signature")
+	w.evidence("verify", "--head", head[len(head)-1][1], stopped, running).says(t, 0, "corp old: attempts after retirement: 1 with a valid signature", "be in it: running.json.\n")
+	if said := w.evidence("verify", stopped); said.status != 0 || strings.Contains(said.stdout, "5 minutes") {
+		t.Errorf("a guard that has stopped counts nothing more: %+v", said)
+	}
 	w.evidence("verify", "--json", stopped).says(t, 0, `"good": true`, `"latest_acceptance_at": "edge-1"`, `"missing_guards": []`)
 
 	w.evidence("verify", "--guards", "edge-1, edge-2", stopped).says(t, 1, "MISSING   there is no export of guard edge-2\n", "corp   old")

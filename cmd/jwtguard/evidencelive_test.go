@@ -42,7 +42,10 @@ func TestEvidenceOverTheAPI(t *testing.T) {
 		t.Error("the command gives other bytes")
 	}
 	w.must(os.WriteFile(w.path("api.json"), []byte(text), 0o600))
-	w.evidence("verify", "--guards", "edge-1", w.path("api.json")).says(t, 0, "good      api.json: guard edge-1, ", "every hash and figure holds")
+	verified := w.evidence("verify", "--guards", "edge-1", w.path("api.json"))
+	if verified.says(t, 0, "good      api.json: guard edge-1, ", "every hash and figure holds"); strings.Contains(verified.stdout, "5 minutes") {
+		t.Errorf("all is in that was counted: %s", verified.stdout)
+	}
 	to, _, _ := strings.Cut(text[strings.Index(text, `"to":"`)+6:], `"`)
 	if _, period := g.http("unix", "/api/v1/evidence?from=2001-01-01&to="+url.QueryEscape(to)); period != command("--from", "2001-01-01", "--to", to) {
 		t.Error("of a period, the command gives other bytes")

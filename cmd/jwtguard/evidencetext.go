@@ -89,7 +89,7 @@ func (r *evidenceReport) writeKeys(b *strings.Builder) {
 			after = "YES, by " + time.Duration(v.AfterSeconds*float64(time.Second)).Round(time.Millisecond).String()
 		}
 		fmt.Fprintln(t, strings.Join([]string{
-			name(v.Issuer), name(v.Kid), v.State, fmt.Sprintf("%s (%s)", evidenceStamp(v.Since), name(v.Guard)), latest, after, name(v.Thumbprint),
+			name(v.Issuer), name(v.Kid), v.State, fmt.Sprintf("%s (%s)", evidenceStamp(v.Since), name(v.Guard)), latest, after, thumbprintText(v.Thumbprint),
 		}, "\t"))
 	}
 	t.Flush() // into memory: it cannot fail

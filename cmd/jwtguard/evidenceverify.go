@@ -33,8 +33,7 @@ wrong usage, or a file that cannot be read or is no export.
 `
 
 // caveat stands below every verdict.
-const caveat = "A chain does not stop whoever rewrites a whole ledger: compare each head, or give --head, with a ledger_head log event that was kept off the guard's host. " +
-	"What a guard counted in the last 5 minutes before the end of its export may not be in it."
+const caveat = "A chain does not stop whoever rewrites a whole ledger: compare each head, or give --head, with a ledger_head log event that was kept off the guard's host."
 
 // evidenceReport is what verify says, and what --json prints: its field names do
 // not change.
@@ -61,6 +60,7 @@ type evidenceFile struct {
 	Gaps    []ledger.Gap `json:"gaps,omitempty"`
 
 	unreadable bool
+	uncounted  bool // what was counted just before its end may not be in it
 }
 
 // texts is a flag that may be given several times.
@@ -138,7 +138,8 @@ func verifyEvidence(ctx context.Context, files, guards, heads []string) *evidenc
 	count, found := map[string]int{}, map[string]bool{}
 	for _, file := range files {
 		f := evidenceFile{File: file}
-		c, err := checkEvidence(ctx, file, ledger.CheckConfig{Heads: heads})
+		var reach counts
+		c, err := checkEvidence(ctx, file, &reach, ledger.CheckConfig{Heads: heads})
 		if err != nil {
 			f.fail(err)
 			r.Exports = append(r.Exports, f)
@@ -147,6 +148,7 @@ func verifyEvidence(ctx context.Context, files, guards, heads []string) *evidenc
 		}
 		f.Guard, f.From, f.To = c.Guard, evidenceStamp(c.From), evidenceStamp(c.To)
 		f.Lines, f.HeadSeq, f.Head, f.Gaps = c.Lines, c.HeadSeq, c.Head, c.Gaps
+		f.uncounted = !reach.until(c.To)
 		r.Exports = append(r.Exports, f)
 		for _, g := range c.Gaps {
 			r.Good = r.Good && g.Kind != ledger.GapMissing
@@ -168,10 +170,24 @@ func verifyEvidence(ctx context.Context, files, guards, heads []string) *evidenc
 		}
 	}
 	r.Good = r.Good && len(r.MissingGuards)+len(r.MissingHeads) == 0
+	r.addUncounted()
 	if len(all) == len(files) {
 		r.merge(ctx, files, all, count)
 	}
 	return r
+}
+
+// addUncounted names the exports that the last counts of a guard may not be in.
+func (r *evidenceReport) addUncounted() {
+	var all []string
+	for _, f := range r.Exports {
+		if f.uncounted {
+			all = append(all, f.File)
+		}
+	}
+	if len(all) > 0 {
+		r.Caveat += " Counts of the last 5 minutes before the end of an export may not be in it" + named(all) + "."
+	}
 }
 
 // merge makes the verdicts. Several exports of one guard are read again, with the
@@ -180,7 +196,7 @@ func (r *evidenceReport) merge(ctx context.Context, files []string, all []*ledge
 	var err error
 	for i, c := range all {
 		if count[c.Guard] > 1 && err == nil {
-			all[i], err = checkEvidence(ctx, files[i], ledger.CheckConfig{Hashes: true})
+			all[i], err = checkEvidence(ctx, files[i], io.Discard, ledger.CheckConfig{Hashes: true})
 		}
 	}
 	if err == nil {
@@ -191,15 +207,15 @@ func (r *evidenceReport) merge(ctx context.Context, files []string, all []*ledge
 	}
 }
 
-// checkEvidence checks one file.
-func checkEvidence(ctx context.Context, file string, cfg ledger.CheckConfig) (*ledger.Checked, error) {
+// checkEvidence checks one file. What is read is shown to reader.
+func checkEvidence(ctx context.Context, file string, reader io.Writer, cfg ledger.CheckConfig) (*ledger.Checked, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	cfg.ReadKey = jose.ReadMaterial
-	return ledger.CheckEvidence(ctx, f, cfg)
+	return ledger.CheckEvidence(ctx, io.TeeReader(f, reader), cfg)
 }
 
 // fail notes why an export is not taken for good.

@@ -41,7 +41,7 @@ func FuzzCheckFile(f *testing.F) {
 	for _, text := range []string{
 		"issuers: [{issuer: \"https://issuer.example.com\", audiences: [a]}]",
 		"issuers: [{issuer: a, audiences: [a], jwks: {inline: {keys: []}}, keys: {revoked: [{kid: \"\u202e\"}]}}]\nstate_dir: /nowhere",
-		"issuers: [{issuer: \"a\u202eb\", name: b, audiences: [\"*\"], max_lifetime: 87600h, clock_skew: 87600h, jwks: {file: \"/nowhere/\u200b\", interval: 87600h, timeout: 1ns, max_stale: 87600h}, keys: {grace: 87600h, overlap: 87600h, removal_confirm: 87600h}}]",
+		"issuers: [{issuer: \"a\u202eb\", name: b, audiences: [\"*\"], max_lifetime: 87600h, clock_skew: 24h, jwks: {file: \"/nowhere/\u200b\", interval: 87600h, timeout: 1ns, max_stale: 87600h}, keys: {grace: 87600h, overlap: 87600h, removal_confirm: 87600h}}]",
 	} {
 		f.Add([]byte(text))
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
 const keysUsage = `Usage: jwtguard keys COMMAND (-c FILE | --admin URL) …
@@ -55,6 +56,14 @@ var keysCommands = []keysCommand{
 	{name: "revoke", usage: keysRevokeUsage, names: 2, flags: (*keysArgs).revokeFlags, check: (*keysArgs).checkOrder, run: (*keysRun).change, order: true, post: true},
 	{name: "reinstate", usage: keysReinstateUsage, names: 2, flags: (*keysArgs).orderFlags, check: (*keysArgs).checkOrder, run: (*keysRun).change, order: true, post: true},
 	{name: "refresh", usage: keysRefreshUsage, names: 1, flags: func(*keysArgs, *flag.FlagSet) {}, run: (*keysRun).refresh, post: true},
+}
+
+// patience is how long a command waits for the guard.
+func (c keysCommand) patience() time.Duration {
+	if c.name == "refresh" {
+		return refreshTimeout
+	}
+	return keysTimeout
 }
 
 // runKeys is the command "jwtguard keys": it returns the exit status.

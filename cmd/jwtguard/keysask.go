@@ -14,9 +14,11 @@ import (
 )
 
 const (
-	// keysTimeout bounds the question to the guard: an order waits 5 s for a disk,
-	// and a refresh 8 s for an issuer.
+	// keysTimeout bounds the question to the guard: an order waits 5 s for a disk.
 	keysTimeout = 10 * time.Second
+	// refreshTimeout bounds a refresh, which waits 16 s for the budget of fetches and
+	// for the issuer.
+	refreshTimeout = 20 * time.Second
 	// maxKeysAnswer is what a list of 100,000 keys takes, with long kids and reasons.
 	maxKeysAnswer = 64 << 20
 )
@@ -42,7 +44,7 @@ func (k *keysRun) send(path string, body any) (adminAnswer, error) {
 	if body != nil {
 		q.body, _ = json.Marshal(body) // of texts and truth values: it cannot fail
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), keysTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), k.command.patience())
 	defer cancel()
 	return k.guard.ask(ctx, q)
 }
@@ -80,7 +82,7 @@ func (k *keysRun) complainUnanswered(err error) {
 		k.complain(`no guard answers at %s: %v; is it running? A guard tells the log where it listens (msg "listening", what "http")`, at, innermost(err))
 		return
 	case errors.Is(err, context.DeadlineExceeded):
-		why = fmt.Sprintf("%s does not answer within %s", at, keysTimeout)
+		why = fmt.Sprintf("%s does not answer within %s", at, k.command.patience())
 	case errors.Is(err, errAnswerTooLong):
 		why = fmt.Sprintf("the answer of %s is longer than %d MiB: is a guard there? If it has that many keys, keys show asks for one alone", at, maxKeysAnswer>>20)
 	default:

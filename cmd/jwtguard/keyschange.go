@@ -28,6 +28,9 @@ var past = map[string]string{"retire": "retired", "revoke": "revoked", "reinstat
 
 // change gives an order and says what is now the case.
 func (k *keysRun) change() int {
+	if !k.whole() {
+		return exitNo
+	}
 	a, ok := k.ask(keyPath(k.issuer, k.kid, k.command.name), orderBody{k.reason, k.grace, k.thumbprint, k.force, k.unseen})
 	if !ok {
 		return exitNo
@@ -68,7 +71,8 @@ type refreshed struct {
 	Detail string `json:"detail"`
 }
 
-// refresh has the keys of an issuer fetched.
+// refresh has the keys of an issuer fetched. Done is what was fetched: one that is
+// still to come is not.
 func (k *keysRun) refresh() int {
 	a, ok := k.ask("/api/v1/issuers/"+pathSegment(k.issuer)+"/refresh", nil)
 	if !ok {
@@ -78,19 +82,21 @@ func (k *keysRun) refresh() int {
 	if json.Unmarshal(a.body, &r) != nil || r.Result == "" && a.status == http.StatusOK {
 		return k.complainStrange()
 	}
-	fetched := a.status == http.StatusAccepted || r.Result == "ok" || r.Result == "not_modified"
+	fetched := r.Result == "ok" || r.Result == "not_modified"
 	status := exitDone
 	switch {
 	case k.asJSON:
 		status = k.printJSON(a.body)
-	case a.status == http.StatusAccepted:
-		status = k.print("not fetched yet: " + oneLine(r.Detail) + "\n")
 	case fetched:
 		status = k.print(strings.TrimSuffix("fetched: "+oneLine(r.Result)+", "+oneLine(r.Detail), ", ") + "\n")
 	}
-	if !fetched {
+	switch {
+	case fetched:
+		return status
+	case a.status == http.StatusAccepted:
+		k.complain("not fetched yet: %s", r.Detail)
+	default:
 		k.complain("the keys could not be fetched: %s: %s", r.Result, r.Detail)
-		return max(status, exitNo)
 	}
-	return status
+	return max(status, exitNo)
 }

@@ -147,9 +147,10 @@ func TestKeysRefresh(t *testing.T) {
 		"not modified": {fakeAnswer{status: 200, body: `{"result":"not_modified","detail":"2 keys"}`}, 0, "fetched: not_modified, 2 keys\n", ""},
 		"failed": {fakeAnswer{status: 200, body: `{"result":"timeout","detail":"no answer within 5s"}`}, 1, "",
 			"jwtguard keys refresh: the keys could not be fetched: timeout: no answer within 5s\n"},
-		"still to come": {fakeAnswer{status: 202, body: `{"detail":"as soon as the budget allows"}`}, 0, "not fetched yet: as soon as the budget allows\n", ""},
-		"unknown":       {fakeAnswer{status: 404, body: `{"detail":"no issuer has the name","issuers":[]}`}, 1, "", "jwtguard keys refresh: no issuer has the name\n"},
-		"no result":     {fakeAnswer{status: 200, body: `{}`}, 1, "", "jwtguard keys refresh: something answers at ADMIN, but not as a guard does\n"},
+		"still to come": {fakeAnswer{status: 202, body: `{"due":"2000-01-01T00:04:00Z","detail":"the fetch is due at 00:04:00Z, and comes by itself: the guard waits"}`}, 1, "",
+			"jwtguard keys refresh: not fetched yet: the fetch is due at 00:04:00Z, and comes by itself: the guard waits\n"},
+		"unknown":   {fakeAnswer{status: 404, body: `{"detail":"no issuer has the name","issuers":[]}`}, 1, "", "jwtguard keys refresh: no issuer has the name\n"},
+		"no result": {fakeAnswer{status: 200, body: `{}`}, 1, "", "jwtguard keys refresh: something answers at ADMIN, but not as a guard does\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			withGuard(t, "unix", map[string]fakeAnswer{"POST /api/v1/issuers/corp/refresh": c.answer}, func(g *fakeGuard) {

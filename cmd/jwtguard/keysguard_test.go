@@ -26,9 +26,9 @@ func TestKeysSendTheTokenWithChangesOverTCPAlone(t *testing.T) {
 		refresh = "POST /api/v1/issuers/corp/refresh"
 		order   = ` {"reason":"x"}`
 	)
-	for network, bearer := range map[string]string{"tcp": " Bearer s3cret", "unix": ""} {
+	for network, bearer := range map[string]string{"tcp": " Bearer s3cret-of-operators", "unix": ""} {
 		withGuard(t, network, answers, func(g *fakeGuard) {
-			token, other := g.file("token", "s3cret\n", 0o640), g.file("other", " s3cret ", 0o600)
+			token, other := g.file("token", "s3cret-of-operators\n", 0o640), g.file("other", " s3cret-of-operators ", 0o600)
 			for _, where := range [][]string{
 				{"-c", g.configured("admin: {token_file: token}\n")},
 				{"-c", g.configured("admin: {token_file: other}\n"), "--token-file", token},
@@ -49,14 +49,14 @@ func TestKeysRefuseATokenFileThatIsNone(t *testing.T) {
 			t.Fatal(err)
 		}
 		for name, want := range map[string]string{
-			g.path("none"):                  "no such file or directory",
-			g.dir:                           "is not a regular file: write the token into one",
-			g.path("pipe"):                  "is not a regular file: write the token into one",
-			g.file("open", "s3cret", 0o644): "can be read by every user (mode 0644): run chmod o-r on it, and exchange the token",
-			g.file("empty", "\n", 0o600):    "is empty: write a random token into it",
-			g.file("big", strings.Repeat("x", 4097), 0o600): "is larger than 4096 bytes: it must hold the token alone",
-			g.file("two", "s3cret\nX-Forged: 1", 0o600):     "must hold one token of printable ASCII characters without spaces: no header can carry another one",
-			g.file("binary", "\x00\xff", 0o600):             "must hold one token of printable ASCII characters without spaces: no header can carry another one",
+			g.path("none"): "no such file or directory",
+			g.dir:          "is not a regular file: write the token into one",
+			g.path("pipe"): "is not a regular file: write the token into one",
+			g.file("open", "s3cret-of-operators", 0o644):             "can be read by every user (mode 0644): run chmod o-r on it, and exchange the token",
+			g.file("empty", "\n", 0o600):                             "is empty: make a token with openssl rand -hex 32",
+			g.file("big", strings.Repeat("x", 4097), 0o600):          "is larger than 4096 bytes: it must hold the token alone",
+			g.file("two", "s3cret-of-operators\nX-Forged: 1", 0o600): "must hold one token of printable ASCII characters without spaces: no header can carry another one",
+			g.file("binary", "\x00\xff", 0o600):                      "must hold one token of printable ASCII characters without spaces: no header can carry another one",
 		} {
 			said := g.keys("revoke", "corp", "k", "--reason", "x", "--token-file", name)
 			said.is(t, 2, "", "jwtguard keys revoke: token file "+strings.Replace(name, g.dir, "DIR", 1)+": "+want+"\n")
@@ -78,7 +78,7 @@ func TestKeysSayWhatIsWrongWithATokenThatTheGuardRefuses(t *testing.T) {
 		"POST /api/v1/keys/corp/k/revoke":   {status: 401, body: `{"detail":"the token is not the content of admin.token_file"}`},
 		"POST /api/v1/issuers/corp/refresh": {status: 403, body: `{"detail":"the Host header must be an IP address"}`},
 	}, func(g *fakeGuard) {
-		token := g.file("token", "wrong", 0o600)
+		token := g.file("token", "wrong-0123456789", 0o600)
 		g.keys("revoke", "corp", "k", "--reason", "x", "--token-file", token).is(t, 1, "",
 			"jwtguard keys revoke: refused: the token is not the content of admin.token_file\n"+
 				"  to do: compare DIR/token with the guard's admin.token_file, or ask over its unix socket\n")

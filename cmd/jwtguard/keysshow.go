@@ -12,6 +12,9 @@ import (
 
 // show prints one key.
 func (k *keysRun) show() int {
+	if !k.whole() {
+		return exitNo
+	}
 	path := keyPath(k.issuer, k.kid)
 	if k.thumbprint != "" {
 		path += "?thumbprint=" + url.QueryEscape(k.thumbprint)

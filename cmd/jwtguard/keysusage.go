@@ -5,7 +5,8 @@ const keysListUsage = `Usage: jwtguard keys list [ISSUER] (-c FILE | --admin URL
 
 Lists the keys of a running guard, or of one of its issuers: those that need
 attention first. Times are relative to this machine's clock; where the table is too
-wide, thumbprints are cut short, and "keys show" has all of them.
+wide, thumbprints are cut short: --thumbprint takes them as they are shown, and
+"keys show" has all of them.
 
   --retired         only keys that are out of service, or will be by an order
   --retired -o config
@@ -25,7 +26,8 @@ const keysShowUsage = `Usage: jwtguard keys show ISSUER KID (-c FILE | --admin U
 Shows what a running guard knows of one key, and what can be done next.
 
   --thumbprint T    the key by its RFC 7638 thumbprint, with - for KID; beside a
-                    KID, it says which of the keys that the kid has named
+                    KID, it says which of the keys that the kid has named. The
+                    beginning that "keys list" shows will do, if it is one key's
   -c FILE, --admin URL, --token-file FILE, --json
                     see jwtguard keys --help
 
@@ -35,7 +37,8 @@ configuration that cannot be used.
 
 // keysOrderUsage is what the commands that change something have in common.
 const keysOrderUsage = `  --thumbprint T    the key by its RFC 7638 thumbprint, with - for KID; beside a
-                    KID, it says which of the keys that the kid has named
+                    KID, it says which of the keys that the kid has named. The
+                    beginning that "keys list" shows will do, if it is one key's
   -c FILE, --admin URL, --token-file FILE, --json
                     see jwtguard keys --help
 
@@ -79,12 +82,13 @@ key is never trusted again, and one that the configuration retires stays so.
 
 const keysRefreshUsage = `Usage: jwtguard keys refresh ISSUER (-c FILE | --admin URL) [--token-file FILE] [--json]
 
-Has a running guard fetch the keys of an issuer as soon as its budget of fetches
-allows, and tells what came of it.
+Has a running guard fetch the keys of an issuer, and tells what came of it. An
+issuer's keys are fetched once in 10 s at most, whoever asks: this waits for that.
+After failures the guard waits longer; then this says when the fetch is due.
 
   -c FILE, --admin URL, --token-file FILE, --json
                     see jwtguard keys --help
 
-Exit status: 0 fetched, or still to come; 1 the fetch failed, or no guard answers;
-2 wrong usage, or a configuration or token file that cannot be used.
+Exit status: 0 fetched; 1 the fetch failed or is still to come, or no guard
+answers; 2 wrong usage, or a configuration or token file that cannot be used.
 `

@@ -34,9 +34,14 @@ the listeners and to the state directory takes effect at the next start.
                         the rest may be trusted again. The old file is kept
                         aside, and the loss is recorded.
   --generated-codec     decode checks and encode answers with the generated
-                        protobuf code in place of the guard's own: slower, and
-                        the same in all else. For comparison, and should you
-                        suspect the guard's.
+                        protobuf code in place of the guard's own: slower, with
+                        the same decisions, but without the bounds on what comes
+                        in. Checks that are larger than 16 MiB, compressed, cut
+                        short or malformed get an error in place of a deny, which
+                        is a pass under failure_mode_allow, and large ones have
+                        no limit for their memory in sum. For comparison, and
+                        should you suspect the guard's, where Envoy alone reaches
+                        the listener and sends no bodies.
 
 Exit status: 0 stopped by a signal; 1 a listener broke, or state_dir cannot be
 used (another guard has it, its ledger is damaged, it cannot be written); 2 wrong

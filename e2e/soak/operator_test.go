@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // state is what the admin API says of a key.
@@ -43,7 +44,10 @@ func (w *world) order(ctx context.Context, k *key, action, body string) bool {
 // the soak is over, or after a failure.
 func (w *world) refetched(ctx context.Context, i *issuer) bool {
 	for {
-		var done struct{ Result string }
+		var done struct {
+			Result string
+			Due    time.Time
+		}
 		status, text, ok := w.ask(ctx, http.MethodPost, "/api/v1/issuers/"+i.name+"/refresh", "")
 		if !ok {
 			return false
@@ -54,6 +58,11 @@ func (w *world) refetched(ctx context.Context, i *issuer) bool {
 		}
 		if done.Result == "ok" || done.Result == "not_modified" {
 			return true
+		}
+		select { // a fetch that is far off is not waited for by the guard
+		case <-time.After(time.Until(done.Due)):
+		case <-ctx.Done():
+			return false
 		}
 	}
 }

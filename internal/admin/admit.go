@@ -95,7 +95,8 @@ func (c *change) objection(impact keyset.Impact, now keyset.Instant) *problem {
 		p.Title, p.reason = "Last usable key", LastKey
 		why = append(why, fmt.Sprintf("it is the last usable key of %s: without it, no token is accepted until the issuer lists another one", c.issuer))
 	}
-	for _, name := range c.leftWithout(impact, now) {
+	last, others := c.elsewhere(impact.Keys, now)
+	for _, name := range last {
 		p.Title, p.reason = "Last usable key", LastKey
 		why = append(why, fmt.Sprintf("it is the last usable key of %s, and a revoked key is refused under every issuer", name))
 	}
@@ -109,26 +110,34 @@ func (c *change) objection(impact keyset.Impact, now keyset.Instant) *problem {
 	if len(why) == 0 {
 		return nil
 	}
+	if len(others) > 0 {
+		why = append(why, fmt.Sprintf("it is a key of %s, too", several(others)))
+	}
 	p.Detail = strings.Join(why, "; ") + "; force does it all the same"
 	return p
 }
 
-// leftWithout names the other issuers that a revocation would leave without a
-// usable key: trust never crosses issuers, distrust does.
-func (c *change) leftWithout(impact keyset.Impact, now keyset.Instant) (names []string) {
+// elsewhere names the other issuers from which a revocation of these keys takes the
+// last usable key, and those from which it takes another one: trust never crosses
+// issuers, distrust does, and any issuer can list another one's public key. They are
+// judged as they were before the order.
+func (c *change) elsewhere(keys []*keyset.Key, now keyset.Instant) (last, others []string) {
 	if c.Action != keyset.Revoke {
-		return nil
+		return nil, nil
 	}
 	for _, other := range c.others {
 		set := other.Set
-		for _, k := range impact.Keys {
+		for _, k := range keys {
 			set, _ = set.Distrust(k.Thumbprint, k.Modulus, "", now)
 		}
-		if other.Set.Usable(now) && !set.Usable(now) {
-			names = append(names, other.Issuer)
+		switch {
+		case other.Set.Usable(now) && !set.Usable(now):
+			last = append(last, other.Issuer)
+		case set != other.Set:
+			others = append(others, other.Issuer)
 		}
 	}
-	return names
+	return last, others
 }
 
 // use says of which tokens a retirement would cut off the rest of their lives, and

@@ -19,6 +19,9 @@ type outcome struct {
 	Durable bool   `json:"durable"`  // it outlasts a restart
 	Keys    []Key  `json:"keys"`     // those that it named, as they are now; and with them revoked ones
 	Detail  string `json:"detail"`
+	// OtherIssuers listed a key that was revoked with it, since distrust crosses
+	// issuers; absent: none did.
+	OtherIssuers []string `json:"other_issuers,omitempty"`
 
 	kept      error // why orders do not outlast a restart
 	unwritten error // why this one is not written down yet
@@ -39,6 +42,8 @@ func (a *API) answer(w http.ResponseWriter, c *change, o outcome) {
 			o.Keys = append(o.Keys, i.row(c.shownKid(k), k, k, now))
 		}
 	}
+	last, others := c.elsewhere(keys, now)
+	o.OtherIssuers = slices.Concat(last, others)
 	o.Detail = c.detail(o, keys, now)
 	status := http.StatusOK
 	if o.unwritten != nil {
@@ -82,6 +87,9 @@ func (c *change) detail(o outcome, keys []*keyset.Key, now keyset.Instant) strin
 	}
 	if len(keys) > 1 {
 		say = append(say, fmt.Sprintf("It took %d more with it, which have the same RSA modulus.", len(keys)-1))
+	}
+	if len(o.OtherIssuers) > 0 {
+		say = append(say, fmt.Sprintf("It was a key of %s, too, and is revoked there with it.", several(o.OtherIssuers)))
 	}
 	switch {
 	case o.unwritten != nil:

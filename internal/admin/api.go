@@ -47,8 +47,10 @@ type Orders interface {
 	Order(ctx context.Context, issuer string, o keyset.Order, admit func(*keyset.Set, keyset.Instant) error) (changed bool, durable func(context.Context) error, err error)
 	// Refetch fetches the issuer's keys as soon as the budget allows and waits for
 	// the outcome, no longer than ctx: a result in the word of
-	// jwtguard_jwks_refreshes_total, and why it is not ok in detail.
-	Refetch(ctx context.Context, issuer string) (result, detail string, err error)
+	// jwtguard_jwks_refreshes_total, and why it is not ok in detail. Where the budget
+	// allows none before ctx ends, it does not wait: the result is empty, the fetch
+	// comes by itself when it is due, and detail says why it does not sooner.
+	Refetch(ctx context.Context, issuer string) (result, detail string, due time.Time, err error)
 }
 
 // ErrReleased is what [Config.Kept] gives when the guard has handed its state over

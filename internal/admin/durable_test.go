@@ -117,7 +117,10 @@ func TestChangesAtOnceAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, corp(t, "old", "new"))
 		w.durable = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
-		w.refetch = func(ctx context.Context, _ string) (string, string, error) { <-ctx.Done(); return "", "", ctx.Err() }
+		w.refetch = func(ctx context.Context, _ string) (string, string, time.Time, error) {
+			<-ctx.Done()
+			return "", "", time.Time{}, ctx.Err()
+		}
 		for _, r := range []func() *http.Request{
 			func() *http.Request { return request("POST", "/api/v1/keys/corp/old/retire", because) },
 			func() *http.Request { return request("POST", "/api/v1/issuers/corp/refresh", "") },
@@ -133,7 +136,7 @@ func TestChangesAtOnceAreBounded(t *testing.T) {
 			if a := w.do(t, r()); a.Status != 503 || a.Header.Get("Retry-After") != "1" {
 				t.Errorf("%+v", a)
 			}
-			time.Sleep(10 * time.Second) // of the bubble
+			time.Sleep(refreshWithin + time.Second) // of the bubble
 			if a := w.do(t, r()); a.Status != 202 {
 				t.Errorf("afterwards: %+v", a)
 			}
@@ -145,8 +148,8 @@ func TestChangesAtOnceAreBounded(t *testing.T) {
 // whoever gave an order learns what became of it.
 func TestTheAnswerToAChangeHasItsOwnTime(t *testing.T) {
 	w := newWorld(t, corp(t, "old", "new"))
-	w.refetch = func(context.Context, string) (string, string, error) { return "ok", "", nil }
-	w.serve(t, Config{TokenFile: tokenFile(t, "s3cret", 0o600)})
+	w.refetch = func(context.Context, string) (string, string, time.Time, error) { return "ok", "", time.Time{}, nil }
+	w.serve(t, Config{TokenFile: tokenFile(t, "s3cret-of-operators", 0o600)})
 	s := httptest.NewUnstartedServer(w.api)
 	s.Config.WriteTimeout = 1 // used up before the handler begins
 	s.Start()
@@ -157,7 +160,7 @@ func TestTheAnswerToAChangeHasItsOwnTime(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.Header.Set("Content-Type", "application/json")
-		r.Header.Set("Authorization", "Bearer s3cret")
+		r.Header.Set("Authorization", "Bearer s3cret-of-operators")
 		resp, err := s.Client().Do(r)
 		if err != nil {
 			t.Fatalf("%s: %v", path, err)

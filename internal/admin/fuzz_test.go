@@ -11,11 +11,11 @@ import (
 // Whatever is sent, nothing panics, every answer is one of ours, and without the
 // token nothing is ever ordered, nor with it without a reason.
 func FuzzChange(f *testing.F) {
-	f.Add("corp/old/retire", `{"reason": "x", "grace": "1h", "force": true}`, "localhost", "Bearer s3cret", "application/json", "http://localhost", "same-origin")
-	f.Add("corp/-/revoke", `{"reason": "x", "unseen": true, "thumbprint": "`+strange+`"}`, "127.0.0.1:1", "bearer s3cret", "application/json; charset=utf-8", "", "")
-	f.Add("corp/%2F/reinstate", `{"reason": "x"`, "evil.test", "Bearer s3cre", "text/plain", "null", "cross-site")
-	f.Add("corp/a%zz/retire", `{"reason": "x", "reason": "y"}`, "[::1", "Bearer  s3cret ", "", "", "none")
-	file := tokenFile(f, "s3cret", 0o600)
+	f.Add("corp/old/retire", `{"reason": "x", "grace": "1h", "force": true}`, "localhost", "Bearer s3cret-of-operators", "application/json", "http://localhost", "same-origin")
+	f.Add("corp/-/revoke", `{"reason": "x", "unseen": true, "thumbprint": "`+strange+`"}`, "127.0.0.1:1", "bearer s3cret-of-operators", "application/json; charset=utf-8", "", "")
+	f.Add("corp/%2F/reinstate", `{"reason": "x"`, "evil.test", "Bearer s3cret-of-operator", "text/plain", "null", "cross-site")
+	f.Add("corp/a%zz/retire", `{"reason": "x", "reason": "y"}`, "[::1", "Bearer  s3cret-of-operators ", "", "", "none")
+	file := tokenFile(f, "s3cret-of-operators", 0o600)
 	base := IssuerKeys{Issuer: "corp", Set: keyset.New(settings)}
 	f.Fuzz(func(t *testing.T, path, body, host, authorization, media, origin, site string) {
 		defer func() {
@@ -39,7 +39,7 @@ func FuzzChange(f *testing.F) {
 		rec := httptest.NewRecorder()
 		w.api.ServeHTTP(rec, r)
 		scheme, token, _ := strings.Cut(authorization, " ")
-		may := strings.EqualFold(scheme, "Bearer") && strings.Trim(token, " ") == "s3cret"
+		may := strings.EqualFold(scheme, "Bearer") && strings.Trim(token, " ") == "s3cret-of-operators"
 		for _, o := range w.orders {
 			if !may || strings.TrimSpace(o.Reason) == "" || o.Actor != "token:operator.token" || site == "cross-site" || host == "evil.test" {
 				t.Errorf("ordered: %+v", o)

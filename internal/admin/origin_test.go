@@ -39,7 +39,7 @@ func TestForeignPagesAreShownNothing(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t, corp(t, "old", "new"))
-			token := tokenFile(t, "secret", 0o600)
+			token := tokenFile(t, "secret-of-operators", 0o600)
 			w.serve(t, Config{TokenFile: token, Host: "guard.internal"})
 			for _, c := range []struct{ method, path, body string }{
 				{"GET", "/api/v1/keys", ""},
@@ -48,7 +48,7 @@ func TestForeignPagesAreShownNothing(t *testing.T) {
 			} {
 				r := request(c.method, c.path, c.body).WithContext(t.Context())
 				r.Host = tt.host
-				r.Header.Set("Authorization", "Bearer secret")
+				r.Header.Set("Authorization", "Bearer secret-of-operators")
 				for name, values := range tt.header {
 					r.Header[name] = values
 				}

@@ -7,6 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/jwtguard/jwtguard/internal/devissuer"
 	"github.com/jwtguard/jwtguard/pkg/keyset"
 )
 
@@ -22,7 +25,7 @@ func TestRevocationThatLeavesAnotherIssuerWithoutAKey(t *testing.T) {
 		w.api.ServeHTTP(r, request("POST", "/api/v1/keys/corp/shared/"+action, body))
 		return r
 	}
-	if r := send("revoke", `{"reason": "leak"}`); r.Code != 409 || !strings.Contains(r.Body.String(), "last usable key of pay, and a revoked key is refused under every issuer") || strings.Contains(r.Body.String(), "rich") {
+	if r := send("revoke", `{"reason": "leak"}`); r.Code != 409 || !strings.Contains(r.Body.String(), "last usable key of pay, and a revoked key is refused under every issuer; it is a key of rich, too; force") {
 		t.Errorf("%d %s", r.Code, r.Body)
 	}
 	if len(w.orders) != 0 {
@@ -35,6 +38,33 @@ func TestRevocationThatLeavesAnotherIssuerWithoutAKey(t *testing.T) {
 	w = newWorld(t, IssuerKeys{Issuer: "corp", Set: corp}, IssuerKeys{Issuer: "pay", Set: pay})
 	if r := send("retire", `{"reason": "planned"}`); r.Code != 200 {
 		t.Errorf("%d %s", r.Code, r.Body)
+	}
+}
+
+// Any issuer can list another one's public key. Who revokes it there learns whose key
+// it was besides; that alone is no objection.
+func TestRevocationNamesTheOtherIssuersThatItHits(t *testing.T) {
+	set := func(keys ...devissuer.JWK) *keyset.Set {
+		return observe(t, keyset.New(keyset.Params{}), at(-time.Hour), keys...)
+	}
+	spare, shared := keyOf("spare").JWK(), keyOf("shared")
+	w := newWorld(t,
+		IssuerKeys{Issuer: "corp", Set: set(shared.JWK(), spare)},
+		IssuerKeys{Issuer: "victim", Set: set(shared.Renamed("theirs").JWK(), spare)},
+		IssuerKeys{Issuer: "stranger", Set: set(spare)},
+		IssuerKeys{Issuer: "warned", Set: apply(t, set(shared.JWK(), spare), at(-time.Minute), keyset.Order{Action: keyset.Revoke, Kid: "shared", Reason: "leak"})},
+	)
+	const hit = "It was a key of victim, too, and is revoked there with it."
+	a := w.order(t, "corp/shared/revoke", `{"reason": "leak"}`)
+	if a.Status != 200 || !cmp.Equal(a.OtherIssuers, []string{"victim"}) || !strings.Contains(a.Detail, hit) || len(a.Keys) != 1 {
+		t.Errorf("%+v", a)
+	}
+	// A retirement is the issuer's own affair, and so is a key of which nobody else
+	// has the material.
+	for path, body := range map[string]string{"victim/theirs/retire": `{"reason": "planned"}`, "corp/never/revoke": `{"reason": "leak", "unseen": true}`} {
+		if a := w.order(t, path, body); a.Status != 200 || a.OtherIssuers != nil || strings.Contains(a.Detail, ", too") {
+			t.Errorf("%s: %+v", path, a)
+		}
 	}
 }
 

@@ -22,11 +22,11 @@ func TestRefresh(t *testing.T) {
 			{"it was tried", "http_status", "https://idp.test/jwks.json: answered 500", nil, 200, "https://idp.test/jwks.json: answered 500"},
 			{"the guard is stopping", "", "", errors.New("the guard is stopping"), 503, "the keys were not fetched: the guard is stopping"},
 		} {
-			w.refetch = func(_ context.Context, issuer string) (string, string, error) {
+			w.refetch = func(_ context.Context, issuer string) (string, string, time.Time, error) {
 				if issuer != "corp" {
 					t.Errorf("of %s", issuer)
 				}
-				return tt.result, tt.detail, tt.err
+				return tt.result, tt.detail, time.Time{}, tt.err
 			}
 			if a := w.do(t, request("POST", "/api/v1/issuers/corp/refresh", "")); a.Status != tt.status || a.Result != tt.result || a.Detail != tt.want {
 				t.Errorf("%s: %+v", tt.name, a)
@@ -34,11 +34,26 @@ func TestRefresh(t *testing.T) {
 		}
 
 		// The budget may be used up for longer than anybody waits.
-		w.refetch = func(ctx context.Context, _ string) (string, string, error) { <-ctx.Done(); return "", "", ctx.Err() }
-		start := time.Now()
+		due := at(90 * time.Second).Wall
+		w.refetch = func(ctx context.Context, _ string) (string, string, time.Time, error) {
+			if end, _ := ctx.Deadline(); time.Until(end) != 16*time.Second {
+				t.Errorf("it may wait until %s", end)
+			}
+			return "", "the guard waits", due, nil
+		}
 		a := w.do(t, request("POST", "/api/v1/issuers/corp/refresh", ""))
-		if a.Status != 202 || a.Result != "" || a.Detail != "the refresh is still to come, as soon as the issuer's budget of fetches allows" || time.Since(start) != 8*time.Second {
-			t.Errorf("after %s: %+v", time.Since(start), a)
+		if a.Status != 202 || a.Result != "" || a.Due == nil || !a.Due.Equal(due) || a.Detail != "the fetch is due at 12:01:30Z, and comes by itself: the guard waits" {
+			t.Errorf("%+v", a)
+		}
+
+		// And so may a fetch.
+		w.refetch = func(ctx context.Context, _ string) (string, string, time.Time, error) {
+			<-ctx.Done()
+			return "", "", time.Time{}, ctx.Err()
+		}
+		a = w.do(t, request("POST", "/api/v1/issuers/corp/refresh", ""))
+		if a.Status != 202 || a.Result != "" || a.Due != nil || a.Detail != "the fetch gave no answer within 16s, and goes on" {
+			t.Errorf("%+v", a)
 		}
 
 		w.refetch = nil

@@ -48,21 +48,21 @@ func TestChangesOverTCPNeedTheToken(t *testing.T) {
 		authorization []string
 		reason        Reason // empty: carried out
 	}{
-		{"the token", []string{"Bearer s3cret-token"}, ""},
-		{"the scheme in another case", []string{"bEARER  s3cret-token "}, ""},
+		{"the token", []string{"Bearer s3cret-of-operators-token"}, ""},
+		{"the scheme in another case", []string{"bEARER  s3cret-of-operators-token "}, ""},
 		{"none", nil, NoToken},
-		{"another scheme", []string{"Basic s3cret-token"}, NoToken},
-		{"no scheme", []string{"s3cret-token"}, NoToken},
+		{"another scheme", []string{"Basic s3cret-of-operators-token"}, NoToken},
+		{"no scheme", []string{"s3cret-of-operators-token"}, NoToken},
 		{"an empty one", []string{"Bearer "}, NoToken},
-		{"two", []string{"Bearer s3cret-token", "Bearer s3cret-token"}, NoToken},
-		{"another one", []string{"Bearer s3cret-tokem"}, WrongToken},
-		{"the beginning of it", []string{"Bearer s3cret-toke"}, WrongToken},
-		{"more than it", []string{"Bearer s3cret-token0"}, WrongToken},
-		{"in another case", []string{"Bearer S3CRET-TOKEN"}, WrongToken},
+		{"two", []string{"Bearer s3cret-of-operators-token", "Bearer s3cret-of-operators-token"}, NoToken},
+		{"another one", []string{"Bearer s3cret-of-operators-tokem"}, WrongToken},
+		{"the beginning of it", []string{"Bearer s3cret-of-operators-toke"}, WrongToken},
+		{"more than it", []string{"Bearer s3cret-of-operators-token0"}, WrongToken},
+		{"in another case", []string{"Bearer S3CRET-OF-OPERATORS-TOKEN"}, WrongToken},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t, corp(t, "old", "new"))
-			w.serve(t, Config{TokenFile: tokenFile(t, "\n s3cret-token \r\n", 0o640)})
+			w.serve(t, Config{TokenFile: tokenFile(t, "\n s3cret-of-operators-token \r\n", 0o640)})
 			a, seen := w.do(t, overTCP(t, tt.authorization...)), w.seen()
 			if tt.reason == "" {
 				if a.Status != 200 || len(w.orders) != 1 || w.orders[0].Actor != "token:operator.token" || len(seen) > 0 {
@@ -102,11 +102,11 @@ func TestTokenFilesThatAreNotTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct{ name, path, want string }{
-		{"readable by everybody", tokenFile(t, "s3cret", 0o604), "can be read by every user (mode 0604): run chmod o-r on it, and exchange the token"},
-		{"empty", tokenFile(t, "", 0o600), "is empty: write a random token into it"},
+		{"readable by everybody", tokenFile(t, "s3cret-of-operators", 0o604), "can be read by every user (mode 0604): run chmod o-r on it, and exchange the token"},
+		{"empty", tokenFile(t, "", 0o600), "is empty: make a token with openssl rand -hex 32"},
 		{"blank", tokenFile(t, " \n", 0o600), "is empty"},
-		{"too large", tokenFile(t, "s3cret"+strings.Repeat("\n", maxTokenFile-5), 0o600), "is larger than 4096 bytes: it must hold the token alone"},
-		{"two lines", tokenFile(t, "s3cret\nanother", 0o600), "must hold one token of printable ASCII characters without spaces"},
+		{"too large", tokenFile(t, "s3cret-of-operators"+strings.Repeat("\n", maxTokenFile-5), 0o600), "is larger than 4096 bytes: it must hold the token alone"},
+		{"two lines", tokenFile(t, "s3cret-of-operators\nanother", 0o600), "must hold one token of printable ASCII characters without spaces"},
 		{"no ASCII", tokenFile(t, "s3crét", 0o600), "must hold one token of printable ASCII"},
 		{"not there", filepath.Join(dir, "none"), "no such file"},
 		{"a folder", dir, "is not a regular file: write the token into one"},
@@ -115,7 +115,7 @@ func TestTokenFilesThatAreNotTaken(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t, corp(t, "old", "new"))
 			w.serve(t, Config{TokenFile: tt.path})
-			a, seen := w.do(t, overTCP(t, "Bearer s3cret")), w.seen()
+			a, seen := w.do(t, overTCP(t, "Bearer s3cret-of-operators")), w.seen()
 			if a.Status != 401 || a.Detail != "admin.token_file cannot be used; the guard's log says why" || len(w.orders) > 0 {
 				t.Errorf("%+v", a)
 			}
@@ -130,7 +130,7 @@ func TestTokenFilesThatAreNotTaken(t *testing.T) {
 // the same instant; so does a mode.
 func TestTheTokenIsExchangedWithoutARestart(t *testing.T) {
 	w := newWorld(t, corp(t, "old", "new"))
-	path := tokenFile(t, "first-", 0o600)
+	path := tokenFile(t, "first-0123456789", 0o600)
 	w.serve(t, Config{TokenFile: path})
 	when := time.Now()
 	status := func(token string) int { return w.do(t, overTCP(t, "Bearer "+token)).Status }
@@ -140,16 +140,16 @@ func TestTheTokenIsExchangedWithoutARestart(t *testing.T) {
 		}
 	}
 	stamp()
-	if got := []int{status("first-"), status("second")}; !cmp.Equal(got, []int{200, 401}) {
+	if got := []int{status("first-0123456789"), status("second0123456789")}; !cmp.Equal(got, []int{200, 401}) {
 		t.Errorf("before: %v", got)
 	}
-	writeToken(t, path, "second", 0o600)
+	writeToken(t, path, "second0123456789", 0o600)
 	stamp()
-	if got := []int{status("first-"), status("second")}; !cmp.Equal(got, []int{401, 200}) {
+	if got := []int{status("first-0123456789"), status("second0123456789")}; !cmp.Equal(got, []int{401, 200}) {
 		t.Errorf("after: %v", got)
 	}
-	writeToken(t, path, "second", 0o644)
-	if got := status("second"); got != 401 {
+	writeToken(t, path, "second0123456789", 0o644)
+	if got := status("second0123456789"); got != 401 {
 		t.Errorf("readable by everybody: %d", got)
 	}
 }
@@ -157,7 +157,7 @@ func TestTheTokenIsExchangedWithoutARestart(t *testing.T) {
 // Guessing is bounded: beyond so many wrong tokens a second not even the right one
 // is taken, over TCP.
 func TestGuessingIsBounded(t *testing.T) {
-	path := tokenFile(t, "s3cret", 0o600)
+	path := tokenFile(t, "s3cret-of-operators", 0o600)
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, corp(t, "old", "new"))
 		w.serve(t, Config{TokenFile: path})
@@ -166,7 +166,7 @@ func TestGuessingIsBounded(t *testing.T) {
 				t.Fatalf("guess %d: %+v", n, a)
 			}
 		}
-		if a := w.do(t, overTCP(t, "Bearer s3cret")); a.Status != 429 || a.Header.Get("Retry-After") != "1" || len(w.orders) > 0 {
+		if a := w.do(t, overTCP(t, "Bearer s3cret-of-operators")); a.Status != 429 || a.Header.Get("Retry-After") != "1" || len(w.orders) > 0 {
 			t.Errorf("%+v", a)
 		}
 		if a := w.order(t, "corp/old/retire", because); a.Status != 200 {
@@ -174,7 +174,7 @@ func TestGuessingIsBounded(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		for range 3 * guessesPerSecond { // right ones are not counted
-			if a := w.do(t, overTCP(t, "Bearer s3cret")); a.Status != 200 {
+			if a := w.do(t, overTCP(t, "Bearer s3cret-of-operators")); a.Status != 200 {
 				t.Fatalf("a second later: %+v", a)
 			}
 		}
@@ -184,13 +184,13 @@ func TestGuessingIsBounded(t *testing.T) {
 // Through a real server: the token over TCP, and no user by ConnContext.
 func TestOverARealConnection(t *testing.T) {
 	w := newWorld(t, corp(t, "old", "new"))
-	w.serve(t, Config{TokenFile: tokenFile(t, "s3cret", 0o600)})
+	w.serve(t, Config{TokenFile: tokenFile(t, "s3cret-of-operators", 0o600)})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	client := serveOn(t, w.api, l)
-	for token, want := range map[string]int{"s3cret": 200, "guess": 401, "": 401} {
+	for token, want := range map[string]int{"s3cret-of-operators": 200, "guess": 401, "": 401} {
 		r, err := http.NewRequest("POST", "http://"+l.Addr().String()+"/api/v1/keys/corp/old/retire", strings.NewReader(because))
 		if err != nil {
 			t.Fatal(err)

@@ -46,7 +46,7 @@ func ReadToken(path string) (string, error) {
 	case len(content) > maxTokenFile:
 		return "", fmt.Errorf("is larger than %d bytes: it must hold the token alone", maxTokenFile)
 	case token == "":
-		return "", errors.New("is empty: write a random token into it")
+		return "", errors.New("is empty: make a token with openssl rand -hex 32")
 	case strings.ContainsFunc(token, func(c rune) bool { return c <= ' ' || c > '~' }):
 		return "", errors.New("must hold one token of printable ASCII characters without spaces: no header can carry another one")
 	}

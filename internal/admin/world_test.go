@@ -28,7 +28,7 @@ type world struct {
 	durable func(context.Context) error // of each order; nil: it is written down
 	fails   error                       // of each order
 	kept    error
-	refetch func(ctx context.Context, issuer string) (result, detail string, err error)
+	refetch func(ctx context.Context, issuer string) (result, detail string, due time.Time, err error)
 	pinned  map[string]string // places by kid
 	past    [][]byte          // lines of the ledger
 
@@ -111,7 +111,7 @@ func (w *world) Order(_ context.Context, issuer string, o keyset.Order, admit fu
 	return len(events) > 0, durable, nil
 }
 
-func (w *world) Refetch(ctx context.Context, issuer string) (result, detail string, err error) {
+func (w *world) Refetch(ctx context.Context, issuer string) (result, detail string, due time.Time, err error) {
 	return w.refetch(ctx, issuer)
 }
 
@@ -149,11 +149,14 @@ type answer struct {
 	Detail    string
 	Title     string
 	Result    string
+	Due       *time.Time
 	Force     bool       `json:"force_would_do"`
 	LastUsed  *time.Time `json:"last_used"`
 	UsedUntil *time.Time `json:"used_until"`
 	Prints    []string   `json:"thumbprints"`
 	Issuers   []string
+
+	OtherIssuers []string `json:"other_issuers"`
 }
 
 func (w *world) do(t *testing.T, r *http.Request) answer {

@@ -212,7 +212,7 @@ func (r *reader) config(c *Config, v value) {
 			r.mapping(v, field{"max_bytes", r.size(&c.TokenCache.MaxBytes)})
 		}},
 		field{"admin", func(v value) {
-			r.mapping(v, field{"token_file", r.file(&c.Admin.TokenFile, checkNotEmpty)})
+			r.mapping(v, field{"token_file", r.file(&c.Admin.TokenFile, checkToken)})
 		}},
 	) {
 		return

@@ -73,9 +73,9 @@ func readFile(path string, limit int64) ([]byte, error) {
 	return data, nil
 }
 
-func checkNotEmpty(data []byte) string {
+func checkToken(data []byte) string {
 	if len(bytes.TrimSpace(data)) == 0 {
-		return "is empty: write the secret into it"
+		return "is empty: make a token with openssl rand -hex 32"
 	}
 	return ""
 }

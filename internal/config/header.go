@@ -10,11 +10,17 @@ import (
 const tokenChars = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 // connectionHeaders belong to one connection or to the framing of a message
-// (RFC 9110, section 7.6.1, and RFC 9112, section 6). A request is broken by
-// setting or removing them.
+// (RFC 9110, section 7.6.1, RFC 9112, section 6, and RFC 7540, section 3.2.1), as
+// does all that begins with proxy-. A request is broken by setting or removing them.
 var connectionHeaders = []string{
-	"connection", "content-length", "expect", "keep-alive", "proxy-authorization",
-	"proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
+	"connection", "content-length", "expect", "http2-settings", "keep-alive",
+	"te", "trailer", "transfer-encoding", "upgrade",
+}
+
+// connectionHeader tells whether a name is one of them, in whatever case.
+func connectionHeader(s string) bool {
+	lower := strings.ToLower(s)
+	return strings.HasPrefix(lower, "proxy-") || slices.Contains(connectionHeaders, lower)
 }
 
 // headerName checks the name of a request header.
@@ -24,7 +30,7 @@ func headerName(s string) string {
 		return quote(s) + " is a pseudo-header: choose a name such as x-jwt-sub"
 	case strings.Trim(s, tokenChars) != "":
 		return quote(s) + " is no header name: write letters, digits and -, such as x-jwt-sub"
-	case slices.Contains(connectionHeaders, strings.ToLower(s)):
+	case connectionHeader(s):
 		return quote(s) + " belongs to the HTTP connection: choose another name, such as x-jwt-sub"
 	}
 	return ""
@@ -40,6 +46,8 @@ func identityHeader(s string) string {
 	switch {
 	case strings.HasPrefix(lower, "x-envoy-"):
 		return quote(s) + " is Envoy's own: choose another name, such as x-jwt-sub"
+	case strings.HasPrefix(lower, "content-"):
+		return quote(s) + " says how the body is to be read: choose another name, such as x-jwt-sub"
 	case slices.Contains([]string{"host", "cookie", "authorization"}, lower):
 		return quote(s) + " has a meaning of its own: choose another name, such as x-jwt-sub"
 	case strings.Count(s, "-") > maxDashes:

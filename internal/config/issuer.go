@@ -83,7 +83,7 @@ func (r *reader) issuer(v value, iss *Issuer) bool {
 		field{"algorithms", r.texts(&iss.Algorithms, maxTexts, algorithm)},
 		field{"types", r.types(&iss.Types)},
 		field{"max_lifetime", r.duration(&iss.MaxLifetime, 0)},
-		field{"clock_skew", r.duration(&iss.ClockSkew, 0)},
+		field{"clock_skew", r.clockSkew(&iss.ClockSkew)},
 		field{"optional", r.boolean(&iss.Optional)},
 		field{"jwks", func(v value) { jwks = v }},
 		field{"keys", func(v value) { keys = v }},
@@ -110,6 +110,20 @@ func (r *reader) issuer(v value, iss *Issuer) bool {
 	iss.Keys.Grace = defaultGrace(iss)
 	r.keys(keys, &iss.Keys)
 	return true
+}
+
+// MaxClockSkew is more than any clock is wrong that somebody looks after. Beyond it,
+// exp, nbf and iat would say nothing.
+const MaxClockSkew = 24 * time.Hour
+
+// clockSkew reads how far clocks may differ (RFC 7519, section 4.1.4).
+func (r *reader) clockSkew(dst *time.Duration) func(value) {
+	return func(v value) {
+		r.duration(dst, 0)(v)
+		if *dst > MaxClockSkew {
+			r.bad(v.path, "must be at most %s, not %s, for which a token would outlive its exp: synchronise the clocks, and write 60s", Span(MaxClockSkew), Span(*dst))
+		}
+	}
 }
 
 // defaultGrace lets every token expire that was signed before the withdrawal,

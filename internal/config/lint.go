@@ -1,11 +1,13 @@
 package config
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Severity is how bad a finding is.
@@ -17,6 +19,13 @@ const (
 	Error   Severity = "error"
 	Warning Severity = "warning"
 )
+
+// usualSkew is "no more than a few minutes" (RFC 7519, section 4.1.4).
+const usualSkew = 5 * time.Minute
+
+// leastToken is what nobody guesses ten times a second, if it is random at all: 64 bits
+// in hexadecimal digits.
+const leastToken = 16
 
 // Finding is what the configuration may say, but had better not.
 type Finding struct {
@@ -74,6 +83,11 @@ func (c *Config) lintIssuer(iss *Issuer, add func(s Severity, rule, path, messag
 		warn("lifetime_unbounded", "max_lifetime",
 			"no max_lifetime: a token may live for ever, and nobody can say when the last one of an old key is gone",
 			"set max_lifetime to the longest life that the issuer gives a token")
+	}
+	if iss.ClockSkew > usualSkew {
+		warn("clock_skew_long", "clock_skew",
+			fmt.Sprintf("clock_skew %s: a token is accepted for so long after its exp, and before its nbf", Span(iss.ClockSkew)),
+			fmt.Sprintf("synchronise the clocks, and set clock_skew to %s or less (RFC 7519: usually no more than a few minutes)", Span(usualSkew)))
 	}
 	if slices.Equal(iss.Audiences, []string{AnyAudience}) {
 		warn("any_audience", "audiences",
@@ -140,6 +154,11 @@ func (c *Config) lintGuard(warn func(rule, path, message, remedy string)) {
 		warn("token_world_readable", "admin.token_file",
 			fmt.Sprintf("%s can be read by everybody on this machine: every change over TCP is refused", quotePath(c.Admin.TokenFile)),
 			"take the right to read it from others (chmod o-r; defaultMode: 0440 of a Kubernetes secret)")
+	}
+	if token, err := readFile(c.Admin.TokenFile, maxPEM); c.Admin.TokenFile != "" && err == nil && len(bytes.TrimSpace(token)) < leastToken {
+		warn("token_short", "admin.token_file",
+			fmt.Sprintf("%s holds less than %d characters: whoever reaches the admin listener may guess them, ten times a second", quotePath(c.Admin.TokenFile), leastToken),
+			"make a token with openssl rand -hex 32")
 	}
 	if !c.Listen.Admin.IsZero() && !c.Listen.Admin.Local() {
 		warn("admin_exposed", "listen.admin",

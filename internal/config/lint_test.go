@@ -65,6 +65,14 @@ func TestLint(t *testing.T) {
 					"set keys.grace to 1h1m"},
 			},
 		},
+		{
+			"tokens that outlive their exp", quiet + "    clock_skew: 5m1s\n", []Finding{
+				{Warning, "clock_skew_long", host, Place{6, 17},
+					"clock_skew 5m1s: a token is accepted for so long after its exp, and before its nbf",
+					"synchronise the clocks, and set clock_skew to 5m or less (RFC 7519: usually no more than a few minutes)"},
+			},
+		},
+		{"clocks that differ by a few minutes", quiet + "    clock_skew: 5m\n", nil},
 		{"grace at its most", quiet + "    keys: {grace: 1h2m}\n", nil},
 		{
 			"open to others", `state_dir: /var/lib/jwtguard
@@ -181,7 +189,7 @@ func TestSpan(t *testing.T) {
 func TestLintOfTokenThatEverybodyCanRead(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "token")
 	for mode, want := range map[os.FileMode]int{0o600: 0, 0o640: 0, 0o644: 1} {
-		if err := os.WriteFile(file, []byte("secret"), 0o600); err != nil {
+		if err := os.WriteFile(file, []byte("secret-of-operators"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if err := os.Chmod(file, mode); err != nil {
@@ -190,6 +198,20 @@ func TestLintOfTokenThatEverybodyCanRead(t *testing.T) {
 		found := parse(t, quiet+"admin: {token_file: "+file+"}\n").Lint()
 		if len(found) != want || want > 0 && (found[0].Rule != "token_world_readable" || found[0].Place != Place{6, 21}) {
 			t.Errorf("%o: %+v", mode, found)
+		}
+	}
+}
+
+// What is short may be guessed.
+func TestLintOfTokenThatIsShort(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	for token, want := range map[string]int{"0123456789abcdef": 0, " 0123456789abcdef\n": 0, "0123456789abcde\n": 1} {
+		if err := os.WriteFile(file, []byte(token), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		found := parse(t, quiet+"admin: {token_file: "+file+"}\n").Lint()
+		if len(found) != want || want > 0 && (found[0].Rule != "token_short" || found[0].Place != Place{6, 21}) {
+			t.Errorf("%q: %+v", token, found)
 		}
 	}
 }

@@ -52,7 +52,7 @@ func TestFilesThatTheConfigurationNames(t *testing.T) {
 	writePair(t, dir, "b")
 	writePEM(t, filepath.Join(dir, "locked.key"), "ENCRYPTED PRIVATE KEY", []byte("x"))
 	writePEM(t, filepath.Join(dir, "junk.crt"), "CERTIFICATE", []byte("x"))
-	for name, content := range map[string]string{"token": " secret\n", "blank": " \n"} {
+	for name, content := range map[string]string{"token": " 0123456789abcdef\n", "blank": " \n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -71,7 +71,7 @@ func TestFilesThatTheConfigurationNames(t *testing.T) {
 		{name: "key for certificate", tls: `{cert: a.key, key: a.key}`, want: `:1:22: listen.tls.cert: "DIR/a.key" holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)`},
 		{name: "broken certificate", ca: "junk.crt", want: `:2:83: issuers[0].jwks.ca_file: "DIR/junk.crt" holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)`},
 		{name: "huge", ca: "big.crt", want: `:2:83: issuers[0].jwks.ca_file: "DIR/big.crt" cannot be read: it is too big, at most 4194304 bytes are read`},
-		{name: "blank token", token: "blank", want: `:3:21: admin.token_file: "DIR/blank" is empty: write the secret into it`},
+		{name: "blank token", token: "blank", want: `:3:21: admin.token_file: "DIR/blank" is empty: make a token with openssl rand -hex 32`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if tt.tls == "" {

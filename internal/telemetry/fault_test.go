@@ -167,6 +167,7 @@ func TestFetchesThatStandOut(t *testing.T) {
 		{jwkscache.Fetch{Issuer: "a", Err: broken}, "level=WARN msg=jwks_fetch_failed issuer=a"},
 		{jwkscache.Fetch{Issuer: "a", Err: broken}, "level=WARN msg=jwks_fetch_failed issuer=a"},
 		{jwkscache.Fetch{Issuer: "b"}, ""},
+		{jwkscache.Fetch{Issuer: "b", Cause: jwkscache.CauseOperator}, "level=INFO msg=jwks_fetched issuer=b cause=operator"},
 		{jwkscache.Fetch{Issuer: "a", Skipped: skip("x")}, "level=INFO msg=jwks_fetched issuer=a"},
 		{jwkscache.Fetch{Issuer: "a", Skipped: skip("y", "x")}, `skipped="[use_not_sig y use_not_sig x]"`},
 		{jwkscache.Fetch{Issuer: "a"}, "msg=jwks_fetched issuer=a"},

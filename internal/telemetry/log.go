@@ -76,8 +76,8 @@ func (l *Log) Record(issuer string, events []keyset.Event) {
 	}
 }
 
-// Fetched logs a fetch: every one that failed, the first one that works, and those
-// that skip other keys than the one before.
+// Fetched logs a fetch: every one that failed, the first one that works, those that
+// skip other keys than the one before, and what an operator asked for.
 func (l *Log) Fetched(f jwkscache.Fetch) {
 	now := outcome{failed: f.Err != nil}
 	for _, s := range f.Skipped {
@@ -97,7 +97,7 @@ func (l *Log) Fetched(f jwkscache.Fetch) {
 		return
 	}
 	level := slog.LevelDebug
-	if !known || before.failed || !slices.Equal(before.skipped, now.skipped) {
+	if !known || before.failed || f.Cause == jwkscache.CauseOperator || !slices.Equal(before.skipped, now.skipped) {
 		level = slog.LevelInfo
 	}
 	attrs = append(attrs, slog.Int("keys", f.Keys))

@@ -241,7 +241,7 @@ func TestOrdersToStoppedGuardAreRefused(t *testing.T) {
 		if _, _, err := w.group.Order(t.Context(), "idp.test", order1(keyset.Retire, "a"), admit); !errors.Is(err, ErrStopped) {
 			t.Error(err)
 		}
-		if _, _, err := w.group.Refetch(t.Context(), "idp.test"); !errors.Is(err, ErrStopped) {
+		if _, _, _, err := w.group.Refetch(t.Context(), "idp.test"); !errors.Is(err, ErrStopped) {
 			t.Error(err)
 		}
 	})
@@ -258,9 +258,9 @@ func TestRefetchWaitsForTheBudgetAndAnswers(t *testing.T) {
 		results := make(chan string, 3)
 		for range 3 {
 			go func() {
-				result, detail, err := w.group.Refetch(t.Context(), "idp.test")
-				if err != nil {
-					t.Error(err)
+				result, detail, due, err := w.group.Refetch(t.Context(), "idp.test")
+				if err != nil || !due.IsZero() {
+					t.Error(due, err)
 				}
 				results <- result + detail
 			}()
@@ -277,13 +277,78 @@ func TestRefetchWaitsForTheBudgetAndAnswers(t *testing.T) {
 		if r := asked(idp); len(r) != 2 || !pastCaches(r[1]) {
 			t.Errorf("%d requests", len(r))
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		if _, _, err := w.group.Refetch(ctx, "idp.test"); !errors.Is(err, context.DeadlineExceeded) {
+		if _, _, _, err := w.group.Refetch(t.Context(), "nobody"); err != ErrNoIssuer {
 			t.Error(err)
 		}
-		if _, _, err := w.group.Refetch(ctx, "nobody"); err != ErrNoIssuer {
+	})
+}
+
+// A fetch that is given up has no result: whoever waits is told why.
+func TestRefetchThatIsGivenUpIsAnError(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		idp := newIssuer("idp.test", "a")
+		cfg := configOf(idp)
+		w.adopt(cfg)
+		pass(time.Minute)
+		idp.Fail(devissuer.JWKSPath, devissuer.Fault{Delay: 3 * time.Second})
+		failed := make(chan error, 1)
+		go func() {
+			result, _, _, err := w.group.Refetch(t.Context(), "idp.test")
+			if result != "" {
+				t.Error(result)
+			}
+			failed <- err
+		}()
+		pass(time.Second)
+		cfg.Source.URI += "?other"
+		w.adopt(cfg)
+		if err := <-failed; !errors.Is(err, errReconfigured) {
 			t.Error(err)
+		}
+	})
+}
+
+// Who would wait in vain is told at once when the fetch will be made, and why not
+// sooner; and then it is made.
+func TestRefetchThatIsFarOffTellsWhen(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		idp := newIssuer("idp.test", "a")
+		w.adopt(configOf(idp))
+		pass(time.Second)
+		refetch := func(patience time.Duration) (result, detail string, due time.Time, err error) {
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			return w.group.Refetch(ctx, "idp.test")
+		}
+		far := func(about, why string, least, most time.Duration) {
+			t.Helper()
+			before, fetches := time.Now(), len(asked(idp))
+			result, detail, due, err := refetch(least - time.Second)
+			if wait := due.Sub(before); result != "" || err != nil || detail != why || wait < least || wait > most || !time.Now().Equal(before) {
+				t.Fatalf("%s: %q, due in %s, %q, %v after %s", about, result, wait, detail, err, time.Since(before))
+			}
+			pass(time.Until(due) - time.Millisecond)
+			if n := len(asked(idp)) - fetches; n != 0 {
+				t.Errorf("%s: %d fetches before it was due", about, n)
+			}
+			pass(time.Second)
+			if n := len(asked(idp)) - fetches; n != 1 {
+				t.Errorf("%s: %d fetches", about, n)
+			}
+		}
+		far("the budget", "an issuer's keys are fetched once in 10s at most, whoever asks", mostOften-2*time.Second, mostOften)
+		idp.Fail(devissuer.JWKSPath, devissuer.StatusFault(503, "Retry-After", "60"))
+		pass(mostOften)
+		if result, _, due, err := refetch(time.Minute); result != "http_status" || !due.IsZero() || err != nil {
+			t.Fatal(result, due, err)
+		}
+		far("the back-off", "after a fetch that did not work the guard waits, longer each time, and as long as the server asks for", 59*time.Second, 66*time.Second)
+
+		// One that is under way when patience ends is still to come.
+		idp.Fail(devissuer.JWKSPath, devissuer.Fault{Delay: 3 * time.Second})
+		pass(5 * time.Minute)
+		if _, _, due, err := refetch(time.Second); !errors.Is(err, context.DeadlineExceeded) || !due.IsZero() {
+			t.Error(due, err)
 		}
 	})
 }

@@ -118,36 +118,48 @@ func (a *outcome) tell(f Fetch) {
 }
 
 // Refetch fetches the keys of the named issuer as soon as its budget allows, past
-// all HTTP caches, and waits for the outcome, no longer than ctx.
-func (g *Group) Refetch(ctx context.Context, name string) (result, detail string, err error) {
+// all HTTP caches, and waits for the outcome, no longer than ctx. Where the budget
+// allows none before ctx ends, nobody waits: the result is empty, the fetch comes by
+// itself when it is due, by the wall clock, and detail says why it does not sooner.
+func (g *Group) Refetch(ctx context.Context, name string) (result, detail string, due time.Time, err error) {
 	m, err := g.named(name)
 	if err != nil {
-		return "", "", err
+		return "", "", due, err
 	}
 	var next *outcome
 	asked := make(chan struct{})
+	end, ends := ctx.Deadline()
 	m.post(func(o *owner) {
 		if o.asking == nil {
 			o.asking = &outcome{done: make(chan struct{})}
 		}
 		next = o.asking
 		o.want(CauseOperator, time.Now())
+		if at, _ := o.due(); ends && at.After(end) {
+			due, detail = time.Now().Add(time.Until(at)), o.why()
+		}
 		close(asked)
 	})
 	select {
 	case <-asked:
 	case <-m.ended:
-		return "", "", ErrStopped
+		return "", "", time.Time{}, ErrStopped
+	}
+	if !due.IsZero() {
+		return "", detail, due, nil
 	}
 	select {
 	case <-next.done:
-		if next.Err != nil {
+		switch {
+		case next.Result == "": // it was given up
+			return "", "", due, next.Err
+		case next.Err != nil:
 			detail = next.Err.Error()
 		}
-		return string(next.Result), detail, nil
+		return string(next.Result), detail, due, nil
 	case <-m.ended:
-		return "", "", ErrStopped
+		return "", "", due, ErrStopped
 	case <-ctx.Done():
-		return "", "", ctx.Err()
+		return "", "", due, ctx.Err()
 	}
 }

@@ -1,6 +1,7 @@
 package jwkscache
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -92,6 +93,14 @@ func (s *schedule) due() (time.Time, Cause) {
 		}
 	}
 	return at, cause
+}
+
+// why says what puts a fetch off that is wanted now.
+func (s *schedule) why() string {
+	if s.patience.After(s.started.Add(s.gap)) {
+		return "after a fetch that did not work the guard waits, longer each time, and as long as the server asks for"
+	}
+	return fmt.Sprintf("an issuer's keys are fetched once in %s at most, whoever asks", s.gap)
 }
 
 // begin notes that a fetch starts. It serves every cause that is due. If anything

@@ -28,18 +28,26 @@ type cacheKey [sha256.Size]byte
 // entries for each processor at the most.
 type tokenCache struct {
 	entries *otter.Cache[cacheKey, *entry]
+	door    doorkeeper
 }
 
 func newTokenCache(bytes int64) (*tokenCache, error) {
-	entries, err := otter.New(&otter.Options[cacheKey, *entry]{
-		MaximumWeight: uint64(bytes),
+	c := new(tokenCache)
+	var err error
+	c.entries, err = otter.New(&otter.Options[cacheKey, *entry]{
+		MaximumWeight: uint64(bytes - bytes/doorShare),
 		Weigher:       func(_ cacheKey, e *entry) uint32 { return e.weight() },
 		Executor:      func(task func()) { task() },
+		OnAtomicDeletion: func(gone otter.DeletionEvent[cacheKey, *entry]) {
+			if gone.WasEvicted() {
+				c.door.stand(bytes)
+			}
+		},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("token cache: %w", err)
 	}
-	return &tokenCache{entries}, nil
+	return c, nil
 }
 
 // generations numbers the Verifiers of the process.
@@ -90,7 +98,7 @@ func decideBy[T string | []byte](c *tokenCache, b *binding, token T, now Instant
 	j := begin(b, string(token), now)
 	j.set, j.d.Cache = set, CacheMiss
 	j.run()
-	if j.d.OK() {
+	if j.d.OK() && c.door.admits(key) {
 		c.entries.Set(key, newEntry(j))
 	}
 	return j.d

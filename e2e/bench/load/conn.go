@@ -189,7 +189,11 @@ func (c *conn) read(f *frame) (ended bool, err error) {
 		}
 		return end, c.concluded(f.stream, end)
 	case frameReset:
-		return false, fmt.Errorf("RST_STREAM: %x", f.payload)
+		// NO_ERROR: the answer was complete before the server saw the end of the request
+		// (RFC 9113, section 8.1). One that was not is missed, and waited for in vain.
+		if len(f.payload) != 4 || binary.BigEndian.Uint32(f.payload) != 0 {
+			return false, fmt.Errorf("RST_STREAM: %x", f.payload)
+		}
 	case frameGoAway:
 		return false, fmt.Errorf("GOAWAY: %q", f.payload)
 	case framePing:

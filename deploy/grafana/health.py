@@ -233,8 +233,8 @@ LEDGER = over_time(
     Advice(
         "The sequence number of each guard's last ledger line; guards without a `state_dir` are not shown.",
         "It rises slowly: by some lines in 15 minutes, and more during a rotation.",
-        "A number that falls: the guard began with a new `state_dir`, and has forgotten what was retired. A number that stands still for an hour while keys are in use: see the errors beside this panel.",
-        ("JwtguardLedgerErrors",),
+        "A number that falls: the guard began with a new or an older `state_dir`, and has forgotten what was retired. A number that stands still for an hour while keys are in use: see the errors beside this panel.",
+        ("JwtguardLedgerWentBack", "JwtguardLedgerErrors"),
         nothing="no guard has a state_dir",
     ),
     Query(f"max by (instance) ({of_guards('ledger_sequence')})", "{{instance}}"),

@@ -47,6 +47,7 @@ type world struct {
 	issuers  []*issuer
 	visitor  *issuer // which the configuration has now and then
 	crowd    *crowd
+	pulse    pulse
 	told     atomic.Int64 // events that readers saw
 	stop     func()       // ends the soak early
 	running  sync.WaitGroup
@@ -102,6 +103,7 @@ func (w *world) start(ctx context.Context) {
 	w.running.Go(func() { w.reloads(ctx) })
 	w.running.Go(func() { w.scrapes(ctx) })
 	w.running.Go(func() { w.listens(ctx) })
+	w.running.Go(func() { w.pulse.run(ctx) })
 	w.crowd.start(ctx, &w.running)
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"runtime"
 	"strings"
 	"testing"
@@ -87,14 +88,19 @@ func TestWorstRequestsAllocateWithinBounds(t *testing.T) {
 			if !bytes.Contains(f.answer, []byte(c.reason)) {
 				t.Fatalf("%q, want %s", f.answer, c.reason)
 			}
-			const times = 8
-			var before, after runtime.MemStats
-			runtime.ReadMemStats(&before)
-			for range times {
-				f.ask(b, m)
+			// A processor that has not come to it yet fills a pool of its own, which is
+			// 1 MiB for a message of 50 KiB: the least of some rounds is what is meant.
+			const rounds, times = 4, 8
+			got := uint64(math.MaxUint64)
+			for range rounds {
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				for range times {
+					f.ask(b, m)
+				}
+				runtime.ReadMemStats(&after)
+				got = min(got, (after.TotalAlloc-before.TotalAlloc)/times)
 			}
-			runtime.ReadMemStats(&after)
-			got := (after.TotalAlloc - before.TotalAlloc) / times
 			t.Logf("%7.1f KiB for a message of %.1f KiB", float64(got)/1024, float64(len(m))/1024)
 			if raceDetector {
 				return // it has pools forget, so that their users are seen

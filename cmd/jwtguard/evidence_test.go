@@ -59,9 +59,9 @@ func TestEvidenceOfARunningGuard(t *testing.T) {
 	if len(head) == 0 {
 		t.Fatal("no ledger_head in the log")
 	}
-	w.evidence("verify", "--head", head[len(head)-1][1], stopped, running).says(t, 0, "corp old: attempts after retirement: 1 with a valid signature", "be in it: running.json.\n")
-	if said := w.evidence("verify", stopped); said.status != 0 || strings.Contains(said.stdout, "5 minutes") {
-		t.Errorf("a guard that has stopped counts nothing more: %+v", said)
+	w.evidence("verify", "--head", head[len(head)-1][1], stopped, running).says(t, 0, "corp old: attempts after retirement: 1 with a valid signature", "be in it: running.json. What")
+	if said := w.evidence("verify", stopped); said.status != 0 || strings.Contains(said.stdout, "5 minutes") || !strings.Contains(strings.Join(strings.Fields(said.stdout), " "), "while it drains (listen.drain), after its last line, is in no export: stopped.json.") {
+		t.Errorf("what is said of a guard that has stopped: %+v", said)
 	}
 	w.evidence("verify", "--json", stopped).says(t, 0, `"good": true`, `"latest_acceptance_at": "edge-1"`, `"missing_guards": []`)
 

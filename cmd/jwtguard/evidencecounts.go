@@ -61,8 +61,11 @@ func (c *counts) member(name string) string {
 	return string(text)
 }
 
-// until tells whether all is in that was counted until to, the end of the export. A
-// guard that has stopped counts nothing more.
+// until tells whether all is in that was counted until to, the end of the export.
 func (c *counts) until(to time.Time) bool {
-	return c.why == guardStopped || c.why == evidenceExported && !to.After(c.last)
+	return c.stopped() || c.why == evidenceExported && !to.After(c.last)
 }
+
+// stopped tells whether the last line is that of a guard that stops: it writes nothing
+// more, though it goes on answering while it drains.
+func (c *counts) stopped() bool { return c.why == guardStopped }

@@ -61,6 +61,7 @@ type evidenceFile struct {
 
 	unreadable bool
 	uncounted  bool // what was counted just before its end may not be in it
+	stopped    bool // it ends where the guard began to drain
 }
 
 // texts is a flag that may be given several times.
@@ -148,7 +149,7 @@ func verifyEvidence(ctx context.Context, files, guards, heads []string) *evidenc
 		}
 		f.Guard, f.From, f.To = c.Guard, evidenceStamp(c.From), evidenceStamp(c.To)
 		f.Lines, f.HeadSeq, f.Head, f.Gaps = c.Lines, c.HeadSeq, c.Head, c.Gaps
-		f.uncounted = !reach.until(c.To)
+		f.uncounted, f.stopped = !reach.until(c.To), reach.stopped()
 		r.Exports = append(r.Exports, f)
 		for _, g := range c.Gaps {
 			r.Good = r.Good && g.Kind != ledger.GapMissing
@@ -179,15 +180,19 @@ func verifyEvidence(ctx context.Context, files, guards, heads []string) *evidenc
 
 // addUncounted names the exports that the last counts of a guard may not be in.
 func (r *evidenceReport) addUncounted() {
-	var all []string
-	for _, f := range r.Exports {
-		if f.uncounted {
-			all = append(all, f.File)
+	add := func(sentence string, of func(evidenceFile) bool) {
+		var all []string
+		for _, f := range r.Exports {
+			if of(f) {
+				all = append(all, f.File)
+			}
+		}
+		if len(all) > 0 {
+			r.Caveat += sentence + named(all) + "."
 		}
 	}
-	if len(all) > 0 {
-		r.Caveat += " Counts of the last 5 minutes before the end of an export may not be in it" + named(all) + "."
-	}
+	add(" Counts of the last 5 minutes before the end of an export may not be in it", func(f evidenceFile) bool { return f.uncounted })
+	add(" What a guard accepts while it drains (listen.drain), after its last line, is in no export", func(f evidenceFile) bool { return f.stopped })
 }
 
 // merge makes the verdicts. Several exports of one guard are read again, with the

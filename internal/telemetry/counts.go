@@ -60,7 +60,7 @@ func (c *counts) tally(d *verify.Decision) *tally {
 			return t
 		}
 	}
-	return c.meet(d.Key.Usage, s)
+	return c.meet(d, s)
 }
 
 func find(tallies []*tally, s subject) *tally {
@@ -80,10 +80,13 @@ func (c *counts) of(u *keyset.Usage) []*tally {
 }
 
 // meet makes the tally of a subject that is new to the key. A record that was
-// dropped and listed again goes on with the tally it had.
-func (c *counts) meet(u *keyset.Usage, s subject) *tally {
+// dropped and listed again goes on with the tally it had. The caller is about to count
+// in it: a scrape that was told of the keys before this one was listed must not forget
+// it meanwhile.
+func (c *counts) meet(d *verify.Decision, s subject) *tally {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	u := d.Key.Usage
 	known := c.keys[u]
 	t := find(known, s)
 	if t == nil {
@@ -97,6 +100,7 @@ func (c *counts) meet(u *keyset.Usage, s subject) *tally {
 		known = append(known[:len(known):len(known)], t)
 		c.keys[u] = known
 	}
+	t.touch(d)
 	u.Bound.Store(&bound{c, known})
 	return t
 }

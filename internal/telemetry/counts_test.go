@@ -233,3 +233,18 @@ func TestRecordThatIsMadeAnewGoesOn(t *testing.T) {
 		t.Error(rows)
 	}
 }
+
+// A key is met while a scrape is made that was told of the keys before it was listed:
+// its first decision is counted all the same.
+func TestScrapeForgetsNoKeyThatIsJustMet(t *testing.T) {
+	w := newWorld(t)
+	c := &w.metrics.counts
+	d := accepted(w)
+	d.Key = &keyset.Key{Usage: new(keyset.Usage)}
+	met := c.tally(&d)
+	c.prune(nil, d.At.Wall)
+	met.count(&d, placeOf(d.Reason))
+	if again := c.tally(&d); again != met {
+		t.Error("the key was forgotten, and what was counted of it")
+	}
+}

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -68,10 +69,14 @@ func (d *distributions) Produce(context.Context) ([]metricdata.ScopeMetrics, err
 		}
 	}
 	d.looked = now
-	return []metricdata.ScopeMetrics{{Scope: instrumentation.Scope{Name: scope}, Metrics: []metricdata.Metrics{
+	metrics := []metricdata.Metrics{
 		{Name: prefix + "check_duration", Unit: "s", Description: "Time from a check's arrival to its answer.", Data: durations},
 		{Name: prefix + "token_lifetime", Unit: "s", Description: "exp - iat of accepted tokens.", Data: lifetimes},
-	}}}, nil
+	}
+	metrics = slices.DeleteFunc(metrics, func(m metricdata.Metrics) bool { // the SDK pushes none without rows, either
+		return len(m.Data.(metricdata.Histogram[float64]).DataPoints) == 0
+	})
+	return []metricdata.ScopeMetrics{{Scope: instrumentation.Scope{Name: scope}, Metrics: metrics}}, nil
 }
 
 func (d *distributions) histogram() metricdata.Histogram[float64] {
@@ -84,15 +89,17 @@ func (d *distributions) histogram() metricdata.Histogram[float64] {
 // point is a row; ok is false while there is nothing to show.
 func (d *distributions) point(label attribute.KeyValue, bounds []float64, r reading, now time.Time) (p metricdata.HistogramDataPoint[float64], ok bool) {
 	row, start := attribute.NewSet(label), d.start
+	all := r
 	if d.delta {
-		all := r
 		r = r.since(d.before[row.Equivalent()])
-		d.before[row.Equivalent()] = all
 		if !d.looked.IsZero() {
 			start = d.looked
 		}
 	}
 	n := r.count()
+	if d.delta && n > 0 { // else the sum may have more of what was counted before: it is shown with the next row
+		d.before[row.Equivalent()] = all
+	}
 	return metricdata.HistogramDataPoint[float64]{
 		Attributes: row, StartTime: start, Time: now,
 		Count: n, Sum: r.sum, Bounds: bounds, BucketCounts: r.buckets[:len(bounds)+1],

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	metricspb "go.opentelemetry.io/proto/otlp/metrics/v1"
 
 	"github.com/jwtguard/jwtguard/pkg/verify"
@@ -82,8 +83,8 @@ func TestHistogramsArePushedAsTheEnvironmentAsks(t *testing.T) {
 				}
 			}
 			push.send(t.Context(), time.Minute)
-			if preference == "delta" && len(r.names()["jwtguard.token_lifetime"].GetHistogram().DataPoints) != 0 {
-				t.Error("what did not change is pushed again")
+			if _, pushed := r.names()["jwtguard.token_lifetime"]; pushed != (preference != "delta") {
+				t.Errorf("nothing changed, and it is pushed again: %t", pushed)
 			}
 		})
 	}
@@ -98,4 +99,35 @@ func durationsOf(r *receiver) string {
 	}
 	return fmt.Sprintf("%s %d allows, %d in its bucket of 100 µs",
 		strings.TrimPrefix(metricspb.AggregationTemporality_name[int32(h.AggregationTemporality)], "AGGREGATION_TEMPORALITY_"), p.Count, p.BucketCounts[3])
+}
+
+// A push that comes between the two halves of an observation shows the one, and the
+// next push the other: nothing that was observed is missing in their sum.
+func TestPushInTheMiddleOfAnObservationLosesNothing(t *testing.T) {
+	w := newWorld(t)
+	d := w.metrics.distributions(true)
+	h := &w.metrics.street.all[0].durations[0]
+	var n uint64
+	var total float64
+	push := func() {
+		t.Helper()
+		all, err := d.Produce(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range all[0].Metrics {
+			for _, p := range m.Data.(metricdata.Histogram[float64]).DataPoints {
+				n, total = n+p.Count, total+p.Sum
+			}
+		}
+	}
+	h.buckets[14].Add(1)
+	push()
+	h.sum.add(0.25)
+	push()
+	h.observe(durationBounds, 0.5)
+	push()
+	if n != 2 || total != 0.75 {
+		t.Errorf("%d observations of %v s in sum, of 2 of 0.75 s", n, total)
+	}
 }

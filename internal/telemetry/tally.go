@@ -87,7 +87,12 @@ func (t *tally) count(d *verify.Decision, place int) {
 	if d.Reason == verify.KeyRetired || d.Reason == verify.KeyRevoked {
 		t.attempts[min(d.Signature, keyset.Valid)].Add(1)
 	}
-	if at := d.At.Wall.Unix(); at > t.last.Load() { // written once a second, for what it is needed for
+	t.touch(d)
+}
+
+// touch notes when a decision was made: once a second, for what it is needed for.
+func (t *tally) touch(d *verify.Decision) {
+	if at := d.At.Wall.Unix(); at > t.last.Load() {
 		t.last.Store(at)
 	}
 }

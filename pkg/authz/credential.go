@@ -10,13 +10,14 @@ type found struct {
 	token                 []byte // the credential, if n is 1; of the message, maybe
 	n                     int    // how many there are, or may be
 	header, query, cookie bool   // where
+	searched              bool   // false: nobody has looked, and it may be anywhere
 }
 
 // find looks for credentials in all places that the policy names. A header,
 // cookie or parameter with nothing in it is no credential; two of one name are
 // several even if one is empty, since parsers differ about which of them counts.
 func (p *plan) find(r *request) found {
-	var f found
+	f := found{searched: true}
 	if p.Token.Header != "" {
 		token, n := header(r.credential, p.Token.Header == "authorization")
 		f.header = f.add(token, n)

@@ -2,6 +2,7 @@ package authz
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -219,7 +220,7 @@ func TestTooManyChecksAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		strict, shadow := bearer("default"), bearer("shadow")
-		shadow.Shadow = true
+		shadow.Shadow, shadow.Token.Forward = true, false
 		f := &fake{policies: []*verify.Policy{strict, shadow}}
 		f.decide = func(p *verify.Policy, _ string, _ verify.Instant) verify.Decision {
 			<-release
@@ -235,7 +236,8 @@ func TestTooManyChecksAtOnce(t *testing.T) {
 		if got := askServer(t, s, req); got.passes || got.http != 503 || got.reason() != "overloaded" || got.headers["retry-after"] != "1" {
 			t.Errorf("the third: %+v", got)
 		}
-		if got := askServer(t, s, route(raw("/"), map[string]string{"jwtguard.policy": "shadow"})); !got.passes || got.reason() != "overloaded" {
+		third := route(raw("/", "authorization: Bearer x"), map[string]string{"jwtguard.policy": "shadow"})
+		if got := askServer(t, s, third); !got.passes || got.reason() != "overloaded" || !slices.Contains(got.removed, "authorization") {
 			t.Errorf("the third, in shadow mode: %+v", got)
 		}
 		close(release)

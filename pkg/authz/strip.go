@@ -3,15 +3,15 @@ package authz
 import "strings"
 
 // removeToken takes the credential out of the request wherever it was found, be
-// it good or not. Where it was not looked for because the request is too big, all
-// the places are cleared.
+// it good or not. Where it was not looked for, because the request or the load is too
+// much or after a panic, all the places are cleared.
 func (p *plan) removeToken(m *mutations, r *request, f found) {
-	if p.Token.Header != "" && (f.header || r.crowded) {
+	if p.Token.Header != "" && (f.header || !f.searched) {
 		m.drop(p.Token.Header)
 	}
 	switch {
 	case p.Token.Cookie == "":
-	case r.crowded:
+	case !f.searched:
 		m.drop("cookie")
 	case f.cookie:
 		rest := cookiesWithout(r.cookies, p.Token.Cookie)
@@ -22,7 +22,7 @@ func (p *plan) removeToken(m *mutations, r *request, f found) {
 			m.set = append(m.set, overwrite{"cookie", rest})
 		}
 	}
-	if p.Token.Query != "" && (f.query || r.crowded) {
+	if p.Token.Query != "" && (f.query || !f.searched) {
 		if path := pathWithout(r.path, p.Token.Query); path != r.path {
 			m.set = append(m.set, overwrite{":path", path})
 		}

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -257,4 +259,35 @@ func TestADayOfLedgerIsWhatItWrites(t *testing.T) {
 			t.Errorf("reckoned %d bytes a key and a day, written %d", got, want)
 		}
 	})
+}
+
+// The profile that the guard is compiled by names functions, and nobody's folders.
+func TestProfileSaysNothingOfTheMachine(t *testing.T) {
+	kept, err := os.ReadFile("../../cmd/jwtguard/default.pgo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	clean, err := withoutPaths(kept)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := withoutPaths(clean); err != nil || !bytes.Equal(clean, again) {
+		t.Error("a clean profile is changed", err)
+	}
+	if !bytes.Equal(unzipped(t, kept), unzipped(t, clean)) {
+		t.Error("cmd/jwtguard/default.pgo holds paths: make pgo writes none")
+	}
+}
+
+func unzipped(t *testing.T, b []byte) []byte {
+	t.Helper()
+	z, err := gzip.NewReader(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }

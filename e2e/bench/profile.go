@@ -1,13 +1,18 @@
 package main
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/jwtguard/jwtguard/e2e/harness"
 	"github.com/jwtguard/jwtguard/internal/devissuer"
@@ -104,7 +109,45 @@ func (t *target) profile(ctx context.Context, p plan, pprof, file string) (err e
 	if err = errors.Join(err, r.err); err != nil {
 		return err
 	}
-	return os.WriteFile(file, []byte(r.text), 0o644)
+	text, err := withoutPaths([]byte(r.text))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, text, 0o644)
+}
+
+// withoutPaths is a profile that does not say where the machine keeps the program.
+func withoutPaths(profile []byte) ([]byte, error) {
+	const stringTable = 6 // of perftools.profiles.Profile
+	zipped, err := gzip.NewReader(bytes.NewReader(profile))
+	if err != nil {
+		return nil, err
+	}
+	text, err := io.ReadAll(zipped)
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	again := gzip.NewWriter(&out)
+	for len(text) > 0 {
+		field, kind, n := protowire.ConsumeField(text)
+		if n < 0 {
+			return nil, protowire.ParseError(n)
+		}
+		one := text[:n]
+		if field == stringTable && kind == protowire.BytesType {
+			_, _, tag := protowire.ConsumeTag(one)
+			if s, _ := protowire.ConsumeString(one[tag:]); filepath.IsAbs(s) {
+				one = protowire.AppendString(protowire.AppendTag(nil, field, kind), filepath.Base(s))
+			}
+		}
+		if _, err := again.Write(one); err != nil {
+			return nil, err
+		}
+		text = text[n:]
+	}
+	err = again.Close()
+	return out.Bytes(), err
 }
 
 // buildProfiled builds a guard that serves its profiles.

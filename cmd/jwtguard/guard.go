@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -145,12 +146,13 @@ func (g *guard) issuers() []admin.Issuer {
 	for _, i := range current.config.Issuers {
 		cache := current.caches[i.Issuer]
 		set, status := cache.Set(), cache.Status()
-		out := admin.Issuer{Issuer: i.Name, Usable: set.Usable(now), UsableOnce: status.Usable, Optional: i.Optional}
+		out := admin.Issuer{Issuer: i.Name, State: admin.Unusable(set, now), UsableOnce: status.Usable, Optional: i.Optional}
+		out.Usable = out.State == ""
 		if !status.LastSuccess.IsZero() {
 			out.LastSuccess = &status.LastSuccess
 		}
 		if !out.Usable {
-			out.State, out.Reason = unusable(set, now)
+			out.Reason = unusable(out.State, set, i.Algorithms)
 			if status.LastError != "" {
 				out.LastResult = string(status.LastResult)
 				out.Reason += ": " + status.LastError
@@ -192,12 +194,14 @@ func (g *guard) run(ctx context.Context) error {
 }
 
 // unusable says why no token of an issuer can be accepted now.
-func unusable(set *keyset.Set, now keyset.Instant) (admin.State, string) {
-	switch {
-	case set.Observed().IsZero():
-		return admin.NeverFetched, "its keys were never fetched"
-	case set.Stale(now):
-		return admin.Stale, "its keys were last fetched at " + set.Observed().Wall.Format(time.RFC3339) + ", which is longer ago than max_stale"
+func unusable(state admin.State, set *keyset.Set, algorithms []string) string {
+	switch state {
+	case admin.NeverFetched:
+		return "its keys were never fetched"
+	case admin.Stale:
+		return "its keys were last fetched at " + set.Observed().Wall.Format(time.RFC3339) + ", which is longer ago than max_stale"
+	case admin.NoFittingKey:
+		return "no active key of it fits its algorithms (" + strings.Join(algorithms, ", ") + "): add the one that it signs with, or have it list a key that fits"
 	}
-	return admin.NoActiveKey, "no key of it is active"
+	return "no key of it is active"
 }

@@ -34,6 +34,7 @@ func cacheConfig(i *config.Issuer) jwkscache.Config {
 		Interval: i.JWKS.Interval, MaxStale: i.JWKS.MaxStale,
 		Grace: i.Keys.Grace, RemovalConfirm: i.Keys.RemovalConfirm, ActivationDelay: i.Keys.ActivationDelay,
 		ReplaceReused: i.Keys.KidReuse == config.KidReuseReplace,
+		Fits:          func(k *keyset.Key) bool { return len(verify.AlgorithmsOf(k, i.Algorithms)) > 0 },
 	}
 	if i.JWKS.Inline != nil {
 		params.MaxStale = 0 // what stands in the configuration does not age

@@ -93,7 +93,11 @@ func (c *change) objection(impact keyset.Impact, now keyset.Instant) *problem {
 	var why []string
 	if impact.LastKey {
 		p.Title, p.reason = "Last usable key", LastKey
-		why = append(why, fmt.Sprintf("it is the last usable key of %s: without it, no token is accepted until the issuer lists another one", c.issuer))
+		detail := "it is the last usable key of %s: without it, no token is accepted until the issuer lists another one"
+		if impact.Unfit {
+			detail = "it is the last usable key of %s: its other active keys fit none of the issuer's algorithms, and without it, no token is accepted until the issuer lists one that does"
+		}
+		why = append(why, fmt.Sprintf(detail, c.issuer))
 	}
 	last, others := c.elsewhere(impact.Keys, now)
 	for _, name := range last {

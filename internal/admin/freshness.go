@@ -20,21 +20,13 @@ type Freshness struct {
 func (i *IssuerKeys) freshness(now keyset.Instant) Freshness {
 	p, observed := i.Set.Params(), i.Set.Observed()
 	f := Freshness{
-		Issuer: i.Issuer, Usable: i.Set.Usable(now), Failing: i.Set.Failing(),
+		Issuer: i.Issuer, State: Unusable(i.Set, now), Failing: i.Set.Failing(),
 		Observed: present(observed.Wall), Interval: p.Interval.String(),
 	}
 	if p.MaxStale > 0 && f.Observed != nil {
 		f.StaleAt = present(observed.Wall.Add(p.MaxStale))
 	}
-	switch {
-	case f.Usable:
-	case f.Observed == nil:
-		f.State = NeverFetched
-	case i.Set.Stale(now):
-		f.State = Stale
-	default:
-		f.State = NoActiveKey
-	}
+	f.Usable = f.State == ""
 	return f
 }
 

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"github.com/jwtguard/jwtguard/pkg/keyset"
 )
 
 // Issuer is what readiness knows of one issuer.
@@ -24,10 +26,26 @@ type State string
 
 // The states of issuers that are not usable.
 const (
-	NeverFetched State = "never_fetched" // its keys were never fetched
-	Stale        State = "stale"         // its keys were last fetched longer ago than max_stale
-	NoActiveKey  State = "no_active_key" // it has keys, but none that is active
+	NeverFetched State = "never_fetched"  // its keys were never fetched
+	Stale        State = "stale"          // its keys were last fetched longer ago than max_stale
+	NoActiveKey  State = "no_active_key"  // it has keys, but none that is active
+	NoFittingKey State = "no_fitting_key" // it has active keys, but none fits the algorithms that its tokens may have
 )
+
+// Unusable is why a set is not usable; empty if it is.
+func Unusable(set *keyset.Set, now keyset.Instant) State {
+	switch {
+	case set.Usable(now):
+		return ""
+	case set.Observed().IsZero():
+		return NeverFetched
+	case set.Stale(now):
+		return Stale
+	case set.Unfit(now):
+		return NoFittingKey
+	}
+	return NoActiveKey
+}
 
 // Readiness is the one answer that /readyz and grpc.health.v1 give. It turns
 // ready when every issuer that is not optional has been usable once, and then

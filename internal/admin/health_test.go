@@ -5,6 +5,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/jwtguard/jwtguard/pkg/keyset"
 )
 
 // Liveness depends on nothing: not on readiness, and not while draining.
@@ -106,4 +108,22 @@ func TestProbesMayBeAskedAtOnce(t *testing.T) {
 		all.Go(r.Drain)
 	}
 	all.Wait()
+}
+
+// Each way in which no token of an issuer can be accepted has its word, for
+// readiness and for the page.
+func TestUnusableIssuersHaveTheirState(t *testing.T) {
+	listed := corp(t, "old").Set
+	for want, set := range map[State]*keyset.Set{
+		"":           listed,
+		NeverFetched: keyset.New(settings),
+		Stale:        observe(t, keyset.New(settings), at(-5*time.Hour), keyOf("old").JWK()),
+		NoActiveKey:  apply(t, listed, at(-time.Minute), keyset.Order{Action: keyset.Revoke, Kid: "old"}),
+		NoFittingKey: listed.WithParams(fitsOnly("new")),
+	} {
+		i := IssuerKeys{Issuer: "corp", Set: set}
+		if f := i.freshness(at(0)); Unusable(set, at(0)) != want || f.State != want || f.Usable != (want == "") {
+			t.Errorf("%q: %q, %+v", want, Unusable(set, at(0)), f)
+		}
+	}
 }

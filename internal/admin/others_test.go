@@ -34,6 +34,12 @@ func TestRevocationThatLeavesAnotherIssuerWithoutAKey(t *testing.T) {
 	if r := send("revoke", `{"reason": "leak", "force": true}`); r.Code != 200 || len(w.orders) != 1 || !w.orders[0].Forced {
 		t.Errorf("%d %s", r.Code, r.Body)
 	}
+	// Another key that no token of that issuer can be of leaves it without one, too.
+	mixed := observe(t, keyset.New(fitsOnly("theirs")), at(-time.Hour), keyOf("shared").Renamed("theirs").JWK(), keyOf("spare").JWK())
+	w = newWorld(t, IssuerKeys{Issuer: "corp", Set: corp}, IssuerKeys{Issuer: "mixed", Set: mixed})
+	if r := send("revoke", `{"reason": "leak"}`); r.Code != 409 || !strings.Contains(r.Body.String(), "last usable key of mixed, and") || len(w.orders) != 0 {
+		t.Errorf("%d %s", r.Code, r.Body)
+	}
 	// A retirement concerns the issuer alone.
 	w = newWorld(t, IssuerKeys{Issuer: "corp", Set: corp}, IssuerKeys{Issuer: "pay", Set: pay})
 	if r := send("retire", `{"reason": "planned"}`); r.Code != 200 {

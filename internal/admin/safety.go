@@ -61,7 +61,7 @@ func successorDetail(s keyset.Safety) string {
 	if s.Succeeded {
 		return "another active key of the issuer was used since its last use"
 	}
-	return "no other active key of the issuer was used since its last use: the issuer may still sign with this one"
+	return "no other active key of a fitting algorithm was used since its last use: the issuer may still sign with this one"
 }
 
 func (i *IssuerKeys) expiredDetail(k *keyset.Key, s keyset.Safety) string {

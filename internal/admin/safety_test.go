@@ -18,7 +18,7 @@ func TestSafeToRetireGivesItsReasons(t *testing.T) {
 	const (
 		listed    = "the issuer's keys were fetched at 2026-08-01T11:59:00Z, less than two intervals ago"
 		followed  = "another active key of the issuer was used since its last use"
-		alone     = "no other active key of the issuer was used since its last use: the issuer may still sign with this one"
+		alone     = "no other active key of a fitting algorithm was used since its last use: the issuer may still sign with this one"
 		noToken   = "no token of it was accepted"
 		afterHour = ": it takes 1h0m0s without use, the longest life of a token as configured or seen, an hour at least"
 	)

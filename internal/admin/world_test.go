@@ -191,6 +191,13 @@ func decode(t *testing.T, text string, v any) {
 // settings are those of the issuers of these tests.
 var settings = keyset.Params{Interval: 5 * time.Minute, MaxStale: 4 * time.Hour, Grace: time.Hour, RemovalConfirm: 30 * time.Second}
 
+// fitsOnly are settings under which no other key than this one fits.
+func fitsOnly(kid string) keyset.Params {
+	p := settings
+	p.Fits = func(k *keyset.Key) bool { return k.Kid() == kid }
+	return p
+}
+
 // corp is an issuer with these keys, an hour old.
 func corp(t *testing.T, kids ...string) IssuerKeys {
 	t.Helper()

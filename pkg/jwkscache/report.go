@@ -47,7 +47,7 @@ type Fetch struct {
 
 // Status is what a cache knows about its own freshness.
 type Status struct {
-	Usable      bool      // it has been usable once: an observation that was not stale, with an active key
+	Usable      bool      // it has been usable once: an observation that was not stale, with an active key that fits
 	LastSuccess time.Time // wall clock; zero: never
 	LastResult  Result    // of the last attempt; empty: none yet
 	LastError   string    // of the last attempt; empty if it worked

@@ -33,7 +33,7 @@ func (d *draft) advance() {
 
 // finalAt tells whether the retirement of k becomes final: its grace is over on
 // the clock that never steps, two observations lacked it, and the newest one
-// lists another usable key. Without the last condition an issuer that answers
+// lists another active key. Without the last condition an issuer that answers
 // {"keys":[]} by mistake would lose its keys for ever. Nor is a key final that the
 // newest observation lists, though that is held back. An order that lies ahead
 // does not put it off.

@@ -17,7 +17,7 @@
 //   - Then it is in grace, since the moment it left and until a deadline that was
 //     fixed at that moment. An outage does not move the deadline.
 //   - After the deadline it is retired, and final as soon as two observations
-//     lacked it and the last one lists another usable key. A final record is a
+//     lacked it and the last one lists another active key. A final record is a
 //     tombstone: the key is refused by kid, thumbprint and RSA modulus for ever.
 //   - Orders are final at once. Revocation knows no grace and no way back.
 package keyset

@@ -59,6 +59,51 @@ func TestOrderForTheLastUsableKeyIsToldSo(t *testing.T) {
 	}
 }
 
+// X and Y are of an algorithm that no token of the issuer may have.
+func fitting() Params {
+	p := usual
+	p.Fits = func(k *Key) bool { return !strings.ContainsAny(k.Kid(), "XY") }
+	return p
+}
+
+// What no token can be of leaves nothing to verify with, and takes nothing when it
+// goes.
+func TestKeyThatFitsNoAlgorithmIsNoUsableKey(t *testing.T) {
+	retire, revoke := Order{Action: Retire, Grace: minutes(600)}, Order{Action: Revoke}
+	both := func(s *story, kids string) { // withdraws all but these
+		keys := strings.Fields(kids)
+		s.publish(keys...).at(6).publish(keys...).at(7)
+	}
+	for _, tt := range []struct {
+		name        string
+		listed      string
+		before      func(s *story)
+		kid         string
+		last, unfit bool
+	}{
+		{"another one is active, and does not fit", "A X", func(s *story) {}, "A", true, true},
+		{"another one fits besides", "A B X", func(s *story) {}, "A", false, false},
+		{"it does not fit itself", "A X", func(s *story) {}, "X", false, false},
+		{"it does not fit itself, and is alone", "X", func(s *story) {}, "X", false, false},
+		{"it does not fit itself, as no other one", "X Y", func(s *story) {}, "X", false, false},
+		{"it is in grace, and what is active does not fit", "A X", func(s *story) { both(s, "X") }, "A", true, true},
+		{"the other is in grace, and does not fit", "A X", func(s *story) { both(s, "A") }, "A", true, false},
+		{"both are in grace, and the other does not fit", "A X", func(s *story) { both(s, "") }, "A", true, false},
+		{"the other fits since a reload", "A X", func(s *story) { s.take(s.set.WithParams(usual), nil) }, "A", false, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := begin(t, fitting()).publish(strings.Fields(tt.listed)...).at(5)
+			tt.before(s)
+			for _, o := range []Order{retire, revoke} {
+				o.Kid = tt.kid
+				if i := s.impact(o); i.LastKey != tt.last || i.Unfit != tt.unfit {
+					t.Errorf("%s: last %v, unfit %v", o.Action, i.LastKey, i.Unfit)
+				}
+			}
+		})
+	}
+}
+
 func TestRevocationOfAModulusMayTakeTheLastKey(t *testing.T) {
 	s := begin(t, usual).publish("A=a/n", "B=b/n")
 	if !s.impact(Order{Action: Revoke, Kid: "A"}).LastKey {

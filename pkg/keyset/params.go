@@ -11,6 +11,11 @@ type Params struct {
 	RemovalConfirm  time.Duration // how soon an absence is asked about again
 	ActivationDelay time.Duration // how long a new key waits before it counts
 	ReplaceReused   bool          // take new material under a known kid instead of refusing it
+
+	// Fits tells whether a key may be used with any algorithm of the issuer: where
+	// it may not, no token of the key passes in any state, and whoever counts usable
+	// keys leaves it out. Lives do not depend on it. Nil: each key may.
+	Fits func(*Key) bool
 }
 
 // MaxRecords bounds the records of one issuer, tombstones included: about 10 MB.

@@ -25,7 +25,7 @@ func TestRestoredSetIsTheOneThatItWas(t *testing.T) {
 		t.Error(diff)
 	}
 	s.want("A grace, B grace, B2 active, C revoked, D active")
-	if s.set.Observed() != instant(8) || s.set.Params() != usual {
+	if s.set.Observed() != instant(8) || !cmp.Equal(s.set.Params(), usual) {
 		t.Errorf("observed %v under %v", s.set.Observed(), s.set.Params())
 	}
 	s.at(10).publish("B2=b", "D", "E=other/n").want("E revoked").told(RetiredKeyReturned)

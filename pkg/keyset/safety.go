@@ -15,7 +15,7 @@ const leastQuiet = time.Hour
 // that holds; all of them are needed.
 type Safety struct {
 	Fresh     bool // the newest observation is under two intervals old
-	Succeeded bool // another key of the issuer, active now, was used after this one
+	Succeeded bool // another key of the issuer, active now and of a fitting algorithm, was used after this one
 	Expired   bool // all tokens of it that were accepted have expired, clock skew included
 	Quiet     bool // an unbroken record of Window shows no use
 
@@ -42,7 +42,7 @@ func (s *Set) Safety(k *Key, skew, maxLifetime time.Duration, recording time.Tim
 	return Safety{
 		Fresh: !s.observed.IsZero() && now.age(s.observed) < 2*s.params.Interval,
 		Succeeded: slices.ContainsFunc(s.keys, func(o *Key) bool {
-			return o != k && o.State(now) == Active && o.LastUsed().After(used)
+			return o != k && o.State(now) == Active && s.fits(o) && o.LastUsed().After(used)
 		}),
 		// A clock that stepped ahead must not make it sooner.
 		Expired: now.reached(expired),

@@ -26,6 +26,11 @@ func TestKeyIsSafeToRetire(t *testing.T) {
 		{"used lately", func(s *story) { used(s, "A", 66, 70); used(s, "B", 100, 110) }, Safety{Fresh: true, Succeeded: true, Expired: true}, 66 + hour},
 		{"its successor's tokens live longer than its last use is ago", func(s *story) { used(s, "B", 40, 40+3*hour) },
 			Safety{Fresh: true, Succeeded: true, Expired: true}, 3 * hour},
+		{"its successor fits no algorithm since a reload", func(s *story) {
+			p := s.set.Params()
+			p.Fits = func(k *Key) bool { return k.Kid() != "B" }
+			s.take(s.set.WithParams(p), nil)
+		}, Safety{Fresh: true, Expired: true, Quiet: true}, hour},
 		{"its successor is out of service", func(s *story) { s.order(Order{Action: Revoke, Kid: "B"}) }, Safety{Fresh: true, Expired: true, Quiet: true}, hour},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

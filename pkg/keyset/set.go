@@ -103,7 +103,7 @@ func (s *Set) akin(thumbprint, modulus string) []int {
 }
 
 // Usable tells whether tokens can be accepted now: an observation that is not
-// stale, and an active key.
+// stale, and an active key that fits the issuer's algorithms.
 func (s *Set) Usable(now Instant) bool {
 	return !s.observed.IsZero() && !s.Stale(now) && s.hasActive(now)
 }

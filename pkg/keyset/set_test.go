@@ -18,6 +18,26 @@ func TestUsableNeedsAFreshObservationAndAnActiveKey(t *testing.T) {
 	}
 }
 
+// Settings change while a guard runs: what fits follows them, and the keys stay
+// what they are.
+func TestUsableNeedsAnActiveKeyThatFits(t *testing.T) {
+	s := begin(t, fitting()).publish("X").want("X active")
+	if s.set.Usable(s.now) || !s.set.Unfit(s.now) {
+		t.Error("usable with a key that no token can be of")
+	}
+	s.take(s.set.WithParams(usual), nil)
+	if s.want("X active"); !s.set.Usable(s.now) || s.set.Unfit(s.now) {
+		t.Error("not usable under settings that it fits")
+	}
+	s.take(s.set.WithParams(fitting()), nil)
+	if s.at(1).publish("X", "A"); !s.set.Usable(s.now) || s.set.Unfit(s.now) {
+		t.Error("not usable with another key that fits")
+	}
+	if s.retire("A", 60).retire("X", 0).want("A grace, X retired"); s.set.Usable(s.now) || s.set.Unfit(s.now) {
+		t.Error("no key is active")
+	}
+}
+
 func TestFailureIsRememberedUntilTheNextObservation(t *testing.T) {
 	s := begin(t, usual).publish("A")
 	if s.set.Failing() {
@@ -58,7 +78,7 @@ func TestOtherSettingsOnlyBringDeadlinesForward(t *testing.T) {
 			p := usual
 			tt.change(&p)
 			s.take(s.set.WithParams(p), nil)
-			if s.set.Params() != p {
+			if !cmp.Equal(s.set.Params(), p) {
 				t.Error("the settings are not in force")
 			}
 			wantTime(t, "grace_until", s.key("A").GraceUntil, minute(tt.until))

@@ -107,7 +107,7 @@ func (w *world) widened() {
 // lose it else. The last sight may be older there, new settings are kept by the
 // configuration, and of a key that is out of service nothing counts any more.
 func (w *world) silent() {
-	if !w.closely || w.set.Params() != w.before.Params() {
+	if !w.closely || !cmp.Equal(w.set.Params(), w.before.Params()) {
 		return
 	}
 	text := func(k *Key) string {

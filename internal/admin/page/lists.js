@@ -9,7 +9,7 @@ function sayIssuers() {
     if (i.failing) { state = "warn"; text += ", and the last fetch failed"; }
     if (!i.usable) {
       state = "bad";
-      text = { never_fetched: "keys never fetched", stale: "keys too old: " + text, no_active_key: "no active key; " + text }[i.state] ?? text;
+      text = { never_fetched: "keys never fetched", stale: "keys too old: " + text, no_active_key: "no active key; " + text, no_fitting_key: "no active key fits its algorithms; " + text }[i.state] ?? text;
     } else if (i.failing && stale !== undefined) text += "; in use until " + clock(stale);
     return { name: i.issuer, state, text: text + "; asked every " + i.interval.replace(/(\d[hm])0[ms].*$/, "$1") };
   });

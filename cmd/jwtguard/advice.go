@@ -28,7 +28,7 @@ var advice = map[verify.Reason]string{
 	verify.IssuedInFuture:        "The issuer's clock is ahead of this machine's, or this one is behind.",
 	verify.LifetimeTooLong:       "The issuer gives its tokens a longer life than max_lifetime allows. One of the two has to change; keys.grace follows.",
 	verify.AudienceMismatch:      "The token is for another service. The client has to ask for the right audience; if this is the right one, add it to the issuer's audiences.",
-	verify.IssuedAfterWithdrawal: "The token claims to be younger than the withdrawal of its key. The issuer must not sign with a key that it does not list; if it lists it again, the next fetch shows that.",
+	verify.IssuedAfterWithdrawal: "The token claims to be younger than the withdrawal of its key. The issuer must not sign with a key that it does not list; if it lists it again, the next fetch shows that. If an order retired the key before the issuer stopped signing with it, jwtguard keys reinstate takes the order back.",
 	verify.PopRequired:           "The token is bound to a key of its client (cnf) and is no bearer token. Proof of possession is not verified here.",
 	verify.ScopeInsufficient:     "The client has to ask for the scope that the policy requires.",
 	verify.ClaimMismatch:         "The token lacks what the policy's required_claims ask for.",
@@ -39,6 +39,8 @@ const (
 	adviceSilent = "Start the guard and ask again, or ask where one runs: a key that was put out of service by an order stands in state_dir alone, and is refused whatever its issuer lists."
 	// adviceUndecided is for a key that only the running guard still has.
 	adviceUndecided = "Look into Envoy's access log or the guard's (request_denied) for the reason that the running guard gives: it judges this token by a key that cannot be fetched here. Without a state_dir it loses that key when it is restarted."
+	// adviceOther is for a token that passes by another key than the guard's.
+	adviceOther = "Compare the thumbprints: jwtguard keys list shows those of the guard. An issuer must not give a kid to a second key; what the guard makes of that is keys.kid_reuse. Requests get what the running guard says in request_denied or Envoy's access log."
 	// adviceTooNew is for a token that passes by keys newer than the guard's.
 	adviceTooNew = "The running guard has not fetched this key yet. It does when it meets the first such token, once in jwks.unknown_kid_cooldown, and at jwks.interval; until then requests get kid_unknown. If the file was changed, look for config_reload_failed in the guard's log."
 )

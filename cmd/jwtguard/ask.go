@@ -24,11 +24,15 @@ const (
 
 // guardView is what a running guard knows about a key.
 type guardView struct {
-	state   string // of the key; empty: not known
-	unknown bool   // the guard answered that it has no such key
-	silent  bool   // there is none, and it would remember more than the issuer lists
-	text    string // for people; empty: it was not asked
+	admin.Key        // its State is empty if it is not known
+	unknown   bool   // the guard answered that it has no such key
+	several   bool   // the guard answered that the kid has named several keys
+	silent    bool   // there is none, and it would remember more than the issuer lists
+	text      string // for people; empty: it was not asked
 }
+
+// inGrace tells whether the guard has the key in grace, and says since when.
+func (v guardView) inGrace() bool { return v.State == keyset.Grace.String() && v.GraceFrom != nil }
 
 // askGuard asks the guard that runs with the same configuration, if one does,
 // what it knows about a key.
@@ -41,23 +45,26 @@ func askGuard(c *config.Config, issuer, kid string, now time.Time) guardView {
 	answer, err := newAdminClient(c.Listen.Admin, anyLocalHost).ask(ctx, question{
 		method: http.MethodGet, path: keyPath(issuer, kid), most: maxAnswer,
 	})
-	notAGuard := guardView{text: fmt.Sprintf("something answers at %s, but not as a guard does", c.Listen.Admin)}
+	remembers := c.StateDir != ""
+	notAGuard := guardView{silent: remembers, text: fmt.Sprintf("something answers at %s, but not as a guard does", c.Listen.Admin)}
 	switch {
 	case errors.Is(err, errAnswerTooLong):
 		return notAGuard
 	case err != nil:
-		return guardView{silent: c.StateDir != "", text: fmt.Sprintf("none answers at %s: what it withdrew or put out of service earlier is not known here", c.Listen.Admin)}
+		return guardView{silent: remembers, text: fmt.Sprintf("none answers at %s: what it withdrew or put out of service earlier is not known here", c.Listen.Admin)}
 	}
 	var k admin.Key
 	switch err := json.Unmarshal(answer.body, &k); {
 	case answer.status == http.StatusNotFound && err == nil:
 		return guardView{unknown: true, text: "does not know this kid"}
+	case answer.status == http.StatusConflict && answer.problem && err == nil:
+		return guardView{several: true, text: "has known several keys by this kid; jwtguard keys list shows them"}
 	case answer.status != http.StatusOK:
-		return guardView{text: fmt.Sprintf("something answers %d at %s: is it a guard?", answer.status, c.Listen.Admin)}
+		return guardView{silent: remembers, text: fmt.Sprintf("something answers %d at %s: is it a guard?", answer.status, c.Listen.Admin)}
 	case err != nil || !isState(k.State):
 		return notAGuard
 	}
-	return guardView{state: k.State, text: "has the key as " + k.State + history(k, now)}
+	return guardView{Key: k, text: "has the key as " + k.State + history(k, now)}
 }
 
 // isState tells whether a word is a key's state.
@@ -73,10 +80,14 @@ func isState(word string) bool {
 // history says what happened to the key, and when.
 func history(k admin.Key, now time.Time) string {
 	var parts []string
+	graceFrom := k.GraceFrom
+	if k.LeftAt != nil && graceFrom != nil && k.LeftAt.Sub(*graceFrom) < time.Second {
+		graceFrom = nil // said already, but for the difference of two clocks
+	}
 	for _, part := range [...]struct {
 		what string
 		when *time.Time
-	}{{"withdrawn at", k.LeftAt}, {"accepted until", k.RetiresAt}, {"out of service since", k.RetiredAt}, {"last used at", k.LastUsed}} {
+	}{{"withdrawn at", k.LeftAt}, {"in grace since", graceFrom}, {"accepted until", k.RetiresAt}, {"out of service since", k.RetiredAt}, {"last used at", k.LastUsed}} {
 		if part.when != nil {
 			parts = append(parts, fmt.Sprintf("%s %s (%s)", part.what, part.when.Format(time.RFC3339), relative(*part.when, now)))
 		}

@@ -59,13 +59,13 @@ const several = `issuers:
   - {name: short, issuer: "https://issuer.example.com", audiences: [a], max_lifetime: 1h, keys: {grace: 30m, overlap: 10m}}
   - {name: open, issuer: b, audiences: [a], jwks: {uri: "https://keys.example.com/jwks?secret=x"}}
   - {name: fixed, issuer: c, audiences: [a], max_lifetime: 5m, jwks: {inline: {keys: [{kty: OKP, crv: Ed25519, kid: one, x: 11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo}]}}}
-  - {name: mounted, issuer: d, audiences: [a], max_lifetime: 5m, jwks: {file: /etc/jwks.json, interval: 1m}}
+  - {name: mounted, issuer: d, audiences: [a], max_lifetime: 5m, jwks: {file: /nowhere/jwks.json, interval: 1m}}
 policies: {default: {issuers: ["*"]}, other: {issuers: [short]}}
 `
 
 func TestCheckRefusesWhatRefusesGoodTokens(t *testing.T) {
 	status, stdout, stderr := check(t, several, "--max-age", "10m")
-	want := `FILE: 4 issuers, 2 policies; 1 error, 2 warnings
+	want := `FILE: 4 issuers, 2 policies; 1 error, 3 warnings
 
 FILE:2:105: error: issuer short: a withdrawn key is accepted for 40m (overlap 10m + grace 30m), but its tokens live for 1h1m (max_lifetime 1h + clock_skew 1m): good tokens are refused in every rotation
     to do: set keys.grace to 51m, or have the issuer list a key for 31m after its last use and say so in keys.overlap
@@ -75,6 +75,9 @@ FILE:1:1: warning: no state_dir: retirements and revocations that are not writte
 
 FILE:3:5: warning: issuer open: no max_lifetime: a token may live for ever, and nobody can say when the last one of an old key is gone
     to do: set max_lifetime to the longest life that the issuer gives a token
+
+FILE:5:79: warning: issuer mounted: "/nowhere/jwks.json" cannot be read: no such file or directory: the guard starts without it, and accepts no token of this issuer until it can
+    to do: put the file there, unless it is mounted later, and let the guard's user read it
 
 issuer short (https://issuer.example.com), keys from discovery, every 5m
   issuer withdraws a key, JWKS healthy   refused everywhere after at most 45m35s
@@ -98,7 +101,7 @@ issuer fixed (c), keys from this configuration
   a key is retired here            refused at once, or after the ordered grace (with a time but no grace: 6m after it)
   keep the old key listed          at least 0s after its last use: needed 6m (token life + skew), have 6m (overlap 0s + grace)
 
-issuer mounted (d), keys from the file /etc/jwks.json, every 1m and when it changes
+issuer mounted (d), keys from the file /nowhere/jwks.json, every 1m and when it changes
   issuer withdraws a key, JWKS healthy   refused everywhere after at most 17m11s
   issuer withdraws a key, JWKS outage    refused everywhere after at most 4h16m5s
   a key is revoked here                  refused at once, by this guard
@@ -127,7 +130,7 @@ func TestCheckForMachines(t *testing.T) {
 		t.Fatalf("%v in %s", err, stdout)
 	}
 	findings := got["findings"].([]any)
-	if len(findings) != 3 {
+	if len(findings) != 4 {
 		t.Errorf("%d findings", len(findings))
 	}
 	got["findings"] = findings[:1]
@@ -137,7 +140,7 @@ func TestCheckForMachines(t *testing.T) {
 	}
 	got["issuers"] = []any{issuers[0], issuers[2]}
 	want := map[string]any{
-		"file": "FILE", "policies": 2.0, "errors": 1.0, "warnings": 2.0,
+		"file": "FILE", "policies": 2.0, "errors": 1.0, "warnings": 3.0,
 		"max_age_seconds": 600.0, "max_age_given": true,
 		"findings": []any{map[string]any{
 			"severity": "error", "rule": "grace_too_short", "issuer": "short", "line": 2.0, "column": 105.0,

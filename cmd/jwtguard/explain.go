@@ -21,8 +21,9 @@ const explainUsage = `Usage: jwtguard explain -c FILE [--policy NAME] [--at TIME
 Reads one token from standard input (with or without "Bearer " before it), fetches
 the keys of its issuer, and says for each step whether it passes, and where and why
 it stops, and what to do about that. A guard that runs with the same configuration
-is asked what it knows about the key: a key that it has put out of service is
-refused, whatever the issuer lists. The signature is never printed.
+is asked what it knows about the key, and its word counts: a key that it has put
+out of service is refused, and one that it has in grace passes for older tokens
+alone, whatever the issuer lists. The signature is never printed.
 
   -c FILE        the configuration
   --policy NAME  the policy to judge by (default: default)
@@ -30,8 +31,12 @@ refused, whatever the issuer lists. The signature is never printed.
                  by the keys that the issuer lists now
   --json         the same for machines
 
-Exit status: 0 the token would be accepted; 1 it would be refused; 2 wrong usage,
-no token, or a configuration that cannot be used.
+The answer is ACCEPTED, REFUSED or, where the running guard may know better than can
+be seen here, NOT DECIDED: a good token, too, if no guard answers and there is a
+state_dir, which may hold orders against its key.
+
+Exit status: 0 the token would be accepted; 1 it would be refused, or that is not
+decided; 2 wrong usage, no token, or a configuration that cannot be used.
 `
 
 // maxInput is more than any token may have, so that too long a one is explained

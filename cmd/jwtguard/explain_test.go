@@ -431,6 +431,110 @@ func TestExplainYieldsToTheRunningGuard(t *testing.T) {
 	})
 }
 
+// A key in grace is listed like any other one, or not at all: the running guard alone
+// knows that it is in grace, and since when.
+func TestExplainJudgesAKeyInGraceAsTheRunningGuardDoes(t *testing.T) {
+	w := newWorld(t)
+	next := devissuer.SharedKey("next", "ES256")
+	w.issuer.Publish(next)
+	g := w.startReady(w.config())
+	// Not at a full second, to either side of which the difference of two clocks would
+	// take it.
+	ordered := time.Now().Add(-10 * time.Minute).Truncate(time.Second).Add(time.Second / 2).UTC()
+	line := fmt.Sprintf("max_lifetime: 1h, keys: {retired: [{kid: next, at: %s, grace: 1h}]}", ordered.Format(time.RFC3339Nano))
+	withLine := strings.Replace(w.config(), "max_lifetime: 1h", line, 1)
+	w.write(withLine)
+	if said := g.reload(); !strings.Contains(said, "config_reloaded") {
+		t.Fatal(said)
+	}
+	w.write(w.config()) // as after an order, which stands in no file
+	if said := g.reload(); !strings.Contains(said, "config_reloaded") {
+		t.Fatal(said)
+	}
+
+	issued := func(after time.Duration) string {
+		iat := ordered.Add(after)
+		return w.tokenOf(next, devissuer.Claims{"iat": iat.Unix(), "nbf": iat.Unix()})
+	}
+	old, within, late := issued(-time.Second), issued(time.Minute), issued(61*time.Second)
+	forged := devissuer.NewKey("next", "ES256").Token(w.claims())
+	since, until := ordered.Format(time.RFC3339), ordered.Add(time.Hour).Format(time.RFC3339)
+	judge := func(token string, reason verify.Reason, first string, says ...string) {
+		t.Helper()
+		g.envoy().gets(token, string(reason))
+		status := 1
+		if strings.HasPrefix(first, "ACCEPTED") {
+			status = 0
+		}
+		w.explain(token).says(t, status, append(says, first+"\n")...)
+	}
+	state := "8     state of the key                     grace (NIST SP 800-57: deactivated), withdrawn at\n" +
+		strings.Repeat(" ", noteColumn) + since + ", accepted until " + until
+	judge(old, verify.OK, "ACCEPTED: ok", state, "which is grace", "in grace since "+since)
+	judge(within, verify.OK, "ACCEPTED: ok", state, "is within clock_skew of")
+	judge(late, verify.IssuedAfterWithdrawal, "REFUSED: issued_after_withdrawal", state,
+		"the state of the key is the running guard's; for one that starts now it would be: ok", "keys reinstate")
+	judge(forged, verify.SignatureInvalid, "REFUSED: signature_invalid", state)
+
+	t.Run("the configuration has the order, too", func(t *testing.T) {
+		w.write(withLine)
+		w.explain(old).says(t, 0, "ACCEPTED: ok", state, "for one that starts now it would be: key_retired")
+		w.explain(late).says(t, 1, "REFUSED: issued_after_withdrawal")
+		w.write(w.config())
+	})
+	t.Run("at another instant the present state says nothing", func(t *testing.T) {
+		w.explain(late, "--at", time.Now().Format(time.RFC3339)).says(t, 0, "ACCEPTED: ok", "running guard  has the key as grace")
+	})
+	w.issuer.Withdraw("next")
+	t.Run("it is no longer listed", func(t *testing.T) {
+		judge(old, verify.OK, "NOT DECIDED: kid_unknown for a guard that starts now; the one that runs still has the key (grace)")
+		judge(within, verify.OK, "NOT DECIDED: kid_unknown for a guard that starts now; the one that runs still has the key (grace)")
+		judge(late, verify.IssuedAfterWithdrawal, "REFUSED: issued_after_withdrawal",
+			"in grace since "+since, "cannot be judged here", "which alone would give: kid_unknown")
+	})
+}
+
+// What a guard leaves open is never an acceptance.
+func TestExplainAcceptsNothingThatTheGuardMayRefuse(t *testing.T) {
+	w := newWorld(t)
+	config := w.listen() + "issuers:\n" + w.fixed("")
+	w.write(config)
+	status, kind, answer := 0, "", ""
+	listener, err := net.Listen("unix", w.path("admin.sock"))
+	w.must(err)
+	other := &http.Server{Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		rw.Header().Set("Content-Type", kind)
+		rw.WriteHeader(status)
+		fmt.Fprint(rw, answer)
+	})}
+	defer other.Close()
+	go other.Serve(listener)
+	ours := `"thumbprint": "` + w.key.Thumbprint() + `"`
+	for _, c := range []struct {
+		status       int
+		kind, answer string
+		exit         int
+		says         string
+	}{
+		{200, "application/json", `{"state": "active", ` + ours + `}`, 0, "ACCEPTED: ok"},
+		{200, "application/json", `{"state": "active", "thumbprint": "other"}`, 1, "NOT DECIDED: ok by what the issuer lists now; the guard that runs has another key by this kid"},
+		{200, "application/json", `{"state": "grace", "grace_from": "2000-01-01T00:00:00Z", "thumbprint": "other"}`, 1, "NOT DECIDED: ok by what the issuer lists now; the guard that runs has another key by this kid"},
+		{200, "application/json", `{"state": "grace", ` + ours + `}`, 1, "NOT DECIDED: ok by what the issuer lists now; the guard that runs has the key in grace, and does not say since when"},
+		{200, "application/json", `{"state": "grace", "grace_from": "2000-01-01T00:00:00Z", ` + ours + `}`, 1, "REFUSED: issued_after_withdrawal"},
+		// Its lifecycle time may be behind: it says grace, and so it is.
+		{200, "application/json", `{"state": "grace", "grace_from": "9999-01-01T00:00:00Z", "retires_at": "2000-01-01T00:00:00Z", ` + ours + `}`, 0, "ACCEPTED: ok"},
+		{409, "application/problem+json", `{"title": "Several keys"}`, 1, "NOT DECIDED: ok by what the issuer lists now; the guard that runs has known several keys by this kid"},
+		{409, "application/json", `{}`, 0, "answers 409"},
+	} {
+		status, kind, answer = c.status, c.kind, c.answer
+		w.explain(w.token()).says(t, c.exit, c.says)
+	}
+	w.write("state_dir: " + w.path("state") + "\n" + config)
+	for _, status = range []int{200, 500} {
+		w.explain(w.token()).says(t, 1, "NOT DECIDED: ok by what the issuer lists now; the guard may know better, and does not answer")
+	}
+}
+
 func TestExplainKnowsAGuardFromAnotherServer(t *testing.T) {
 	w := newWorld(t)
 	w.write(w.listen() + "issuers:\n" + w.fixed(""))

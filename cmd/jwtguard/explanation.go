@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jwtguard/jwtguard/internal/config"
+	"github.com/jwtguard/jwtguard/pkg/keyset"
 	"github.com/jwtguard/jwtguard/pkg/verify"
 )
 
@@ -28,9 +29,11 @@ type explanation struct {
 	Guard      string              `json:"guard,omitempty"`           // what a running guard knows about the key
 	GuardState string              `json:"guard_key_state,omitempty"` // the key's state there
 	Fetched    verify.Reason       `json:"fetched_reason,omitempty"`  // what the fetch alone gives, where the running guard knows better
-	Undecided  bool                `json:"undecided,omitempty"`       // the running guard has a key that the fetch does not show, or does not answer and may know one as out of service
+	Undecided  bool                `json:"undecided,omitempty"`       // the running guard judges by a key that is not to be had here, or does not answer and may know better
 	Steps      []verify.StepReport `json:"steps"`
 	Advice     string              `json:"advice,omitempty"`
+
+	because string // a token that passes every step is undecided
 }
 
 // newExplanation is what the steps alone give.
@@ -67,20 +70,41 @@ var finalStates = map[string]verify.Reason{
 // yield gives way to what the running guard knows, for that is what requests
 // meet: it remembers when a key was first listed, when it left, and that it is
 // out of service.
-func (e *explanation) yield(p *verify.Policy, view guardView) {
-	reason, final := finalStates[view.state]
+func (e *explanation) yield(d verify.Decision, view guardView, token string) {
+	reason, final := finalStates[view.State]
+	accepted, unfound := e.Reason == verify.OK, e.Reason == verify.KidUnknown || e.Reason == verify.KeysUnavailable
 	switch {
 	case final && reason != e.Reason:
-		d := verify.Refuse(p, reason, "the running guard "+view.text)
-		e.Fetched, e.Decision, e.Reason, e.Detail, e.Advice = e.Reason, d.Verdict.String(), reason, d.Detail, advice[reason]
+		e.refuse(d.Policy, reason, "the running guard "+view.text)
 	case final:
-	case view.state != "" && (e.Reason == verify.KidUnknown || e.Reason == verify.KeysUnavailable):
+	case unfound && view.inGrace() && issuedLater(token, *view.GraceFrom, d.Issuer.ClockSkew):
+		e.refuse(d.Policy, verify.IssuedAfterWithdrawal, fmt.Sprintf("the running guard has the key in grace since %s, and iat is later or missing; the signature and the other claims cannot be judged here, and may be the reason that it gives",
+			view.GraceFrom.Format(time.RFC3339)))
+	case unfound && view.State != "":
 		e.Undecided, e.Advice = true, adviceUndecided
-	case view.silent && e.Reason == verify.OK:
-		e.Undecided, e.Advice = true, adviceSilent
-	case view.unknown && e.Reason == verify.OK:
+	case !accepted:
+	case view.several:
+		e.doubt("the guard that runs has known several keys by this kid", adviceOther)
+	case view.State != "" && view.Thumbprint != e.Key:
+		e.doubt("the guard that runs has another key by this kid", adviceOther)
+	case view.State == keyset.Grace.String() && e.State != view.State:
+		e.doubt("the guard that runs has the key in grace, and does not say since when", adviceUndecided)
+	case view.silent:
+		e.doubt("the guard may know better, and does not answer", adviceSilent)
+	case view.unknown:
 		e.Advice = adviceTooNew
 	}
+}
+
+// refuse is for a reason that the running guard has and the steps do not show.
+func (e *explanation) refuse(p *verify.Policy, reason verify.Reason, detail string) {
+	d := verify.Refuse(p, reason, detail)
+	e.Fetched, e.Decision, e.Reason, e.Detail, e.Advice = e.Reason, d.Verdict.String(), reason, d.Detail, advice[reason]
+}
+
+// doubt is for a token that passes every step, where the running guard may refuse it.
+func (e *explanation) doubt(because, advice string) {
+	e.Undecided, e.because, e.Advice = true, because, advice
 }
 
 // writeJSON is the explanation for machines. It is ASCII where it must be: a
@@ -119,7 +143,10 @@ func (e *explanation) writeText(w io.Writer) error {
 		fmt.Fprintf(&b, ", issuer %s", e.Issuer)
 	}
 	fmt.Fprintf(&b, ", judged at %s\n", e.At.UTC().Format(time.RFC3339))
-	if e.Fetched != "" {
+	switch {
+	case e.Fetched != "" && e.State == e.GuardState:
+		fmt.Fprintf(&b, "the state of the key is the running guard's; for one that starts now it would be: %s\n", e.Fetched)
+	case e.Fetched != "":
 		fmt.Fprintf(&b, "the steps are by the keys that the issuer lists now, which alone would give: %s\n", e.Fetched)
 	}
 	b.WriteByte('\n')
@@ -158,7 +185,7 @@ func (e *explanation) writeText(w io.Writer) error {
 func (e *explanation) headline() string {
 	switch {
 	case e.Undecided && e.Reason == verify.OK:
-		return "NOT DECIDED: ok by what the issuer lists now; the guard may know better, and does not answer"
+		return "NOT DECIDED: ok by what the issuer lists now; " + e.because
 	case e.Undecided:
 		return fmt.Sprintf("NOT DECIDED: %s for a guard that starts now; the one that runs still has the key (%s)", e.Reason, e.GuardState)
 	case e.Decision == verify.Allow.String():

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"time"
 
 	"github.com/jwtguard/jwtguard/internal/config"
@@ -40,27 +41,67 @@ func explain(c *config.Config, policy, token string, at time.Time) (*explanation
 		return nil, err
 	}
 	defer stop()
-	v, err = newVerifier(c, func(iss string) verify.Keys {
-		if iss == issuer.Issuer {
-			return cache
+	by := func(keys verify.Keys, now verify.Instant) error {
+		v, err := newVerifier(c, func(iss string) verify.Keys {
+			if iss == issuer.Issuer {
+				return keys
+			}
+			return noKeys{}
+		})
+		if err == nil {
+			d, steps = v.Explain(v.Policy(policy), token, now)
 		}
-		return noKeys{}
-	})
-	if err != nil {
+		return err
+	}
+	if err := by(cache, clock.Now()); err != nil {
 		return nil, err
 	}
-	d, steps = v.Explain(v.Policy(policy), token, clock.Now())
+	fetch, fetched := fetchText(cache, d.At), d.Reason
+	view := askGuard(c, issuer.Name, kidOf(token), time.Now())
+	if set := withGrace(cache.Set(), d, view); set != nil && at.IsZero() {
+		if err := by(fixedKeys{set}, d.At); err != nil {
+			return nil, err
+		}
+	}
 	e := newExplanation(d, steps)
-	e.Fetch = fetchText(cache, d.At)
+	e.Fetch, e.Guard, e.GuardState = fetch, view.text, view.State
 	if d.Reason == verify.KeysUnavailable {
 		e.Detail = "the issuer's keys cannot be fetched; see its JWKS below"
 	}
-	view := askGuard(c, issuer.Name, kidOf(token), time.Now())
-	e.Guard, e.GuardState = view.text, view.state
+	if d.Reason != fetched {
+		e.Fetched = fetched
+	}
 	if at.IsZero() {
-		e.yield(d.Policy, view)
+		e.yield(d, view, token)
 	}
 	return e, nil
+}
+
+// fixedKeys are keys that stay as they are.
+type fixedKeys struct{ set *keyset.Set }
+
+func (k fixedKeys) Set() *keyset.Set { return k.set }
+
+// withGrace is what was fetched, with the key of the decision in grace as the running
+// guard has it: since when, and until when, does not stand in the issuer's document.
+// It is nil where the guard does not have that very key in grace, or the document or
+// the configuration is stricter.
+func withGrace(fetched *keyset.Set, d verify.Decision, view guardView) *keyset.Set {
+	if d.Key == nil || !view.inGrace() || view.Thumbprint != d.Key.Thumbprint || d.State == keyset.Pending || d.State == keyset.Revoked {
+		return nil
+	}
+	k := *d.Key
+	k.Departure = keyset.Departure{LeftAt: *view.GraceFrom, GraceFrom: *view.GraceFrom, Confirmed: true}
+	// The guard has the last word on whether the grace is over: its lifecycle time
+	// may be behind this machine's wall clock.
+	if view.RetiresAt != nil && view.RetiresAt.After(d.At.Wall) {
+		k.GraceUntil = *view.RetiresAt
+	}
+	// An order of the configuration gives a key that is first seen here no grace.
+	k.Final, k.RetiredAt, k.OrderedUntil = false, time.Time{}, time.Time{}
+	keys := slices.Clone(fetched.Keys())
+	keys[slices.Index(keys, d.Key)] = &k
+	return keyset.Restore(fetched.Observed(), keys)
 }
 
 func issuerNamed(c *config.Config, name string) *config.Issuer {
@@ -70,6 +111,18 @@ func issuerNamed(c *config.Config, name string) *config.Issuer {
 		}
 	}
 	return nil // not reached: the verifier was made of these
+}
+
+// issuedLater tells whether a token cannot have been issued before t, as step 11
+// reads it: its iat is later by more than skew, or missing.
+func issuedLater(token string, t time.Time, skew time.Duration) bool {
+	read, err := jose.Read(token)
+	if err != nil {
+		return false // not reached: it stops before a key is needed
+	}
+	v, _ := read.Claims.Get("iat")
+	iat, ok := v.NumericDate()
+	return !ok || iat > t.Unix()+int64(skew/time.Second)
 }
 
 // kidOf is the kid that the token names; empty if there is none.

@@ -19,10 +19,15 @@ func (k *keysRun) advise(key admin.Key, now time.Time) (text, command string) {
 		return "Nothing: it is refused for ever. If it was retired by mistake:", k.next("reinstate", key, "--reason TEXT")
 	case key.State == "retired":
 		return "It is refused, and comes back if the issuer lists it again, with a later exp if it has one. To refuse it for ever:", k.next("retire", key, "--reason TEXT")
-	case key.State == "grace" && key.RetiresAt != nil:
-		return fmt.Sprintf("In grace: tokens until %s. Retire now with:", exactly(*key.RetiresAt, now)), k.next("retire", key, "--grace 0s --reason TEXT")
 	case key.State == "grace":
-		return "In grace. Retire now with:", k.next("retire", key, "--grace 0s --reason TEXT")
+		until, end, flags := "In grace", "End it now with:", "--grace 0s --reason TEXT"
+		if key.RetiresAt != nil {
+			until += ": tokens until " + exactly(*key.RetiresAt, now)
+		}
+		if key.LatestTokenExpiry != nil && key.LatestTokenExpiry.After(now) { // it is refused without
+			end, flags = "End it now, for tokens still in use as well, with:", flags+" --force"
+		}
+		return until + ". " + end, k.next("retire", key, flags)
 	case ordered:
 		return fmt.Sprintf("An order puts it out of service by %s. To take the order back:", exactly(*key.RetiresAt, now)), k.next("reinstate", key, "--reason TEXT")
 	case key.State == "pending":

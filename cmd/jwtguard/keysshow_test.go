@@ -29,8 +29,9 @@ uses                 99 allowed, 1 denied
 safe to retire       no; not before 2000-01-01T01:00:00Z (in 60m)
                       yes: the issuer's keys were fetched
                        no: last \u001b[1mused
-what to do           In grace: tokens until 2000-01-01T00:10:00Z (in 10m). Retire now with:
-                     jwtguard keys retire --admin ADMIN --grace 0s --reason TEXT corp k
+what to do           In grace: tokens until 2000-01-01T00:10:00Z (in 10m). End it now, for tokens still in use
+                     as well, with:
+                     jwtguard keys retire --admin ADMIN --grace 0s --reason TEXT --force corp k
 `},
 		"safe to retire": {`"kid":"k","state":"active","safe_to_retire":{"ok":true,"reasons":[]}`, `kid                  "k"
 thumbprint           -
@@ -44,7 +45,7 @@ thumbprint           -
 state                grace (NIST SP 800-57: deactivated)
 first listed         never, to this guard` + usual + `safe to retire       no
                        no: last fetched yesterday
-what to do           In grace. Retire now with:
+what to do           In grace. End it now with:
                      jwtguard keys retire --admin ADMIN --grace 0s --reason TEXT corp k
 `},
 		"active": {`"kid":"k","state":"active","first_seen":"1999-12-31T00:00:00Z"`, `kid                  "k"

@@ -150,7 +150,7 @@ func (c *change) use(impact keyset.Impact, now keyset.Instant) (use, enough stri
 	use = fmt.Sprintf("in use %s ago; tokens until %s, %s after its grace ends",
 		span(now.Life.Sub(impact.InUse.LastUsed())), clock(impact.UsedUntil, now.Wall), span(impact.UsedUntil.Sub(impact.CutOff)))
 	if impact.CutOff.Before(now.Wall.Add(c.Grace)) {
-		return use + ", which no order puts off: the key was withdrawn or retired before", ""
+		return use + ". The key was withdrawn or retired before, and an order can shorten its grace, but not lengthen it", ""
 	}
 	grace := (impact.UsedUntil.Sub(now.Wall) + time.Minute).Truncate(time.Minute)
 	enough = strings.TrimSuffix(grace.String(), "0s")

@@ -185,6 +185,21 @@ func TestKeysAsTheAPIShowsThem(t *testing.T) {
 	}
 }
 
+// An iat is compared with grace_from, which is therefore a time of the wall clock,
+// also where lifecycle time is ahead of it.
+func TestGraceBeginsByTheWallClock(t *testing.T) {
+	s := observe(t, keyset.New(keyset.Params{Grace: time.Hour}), at(-time.Hour), keyOf("a").JWK())
+	s = apply(t, s, at(0), keyset.Order{Action: keyset.Retire, Kid: "a", Grace: time.Hour})
+	i := IssuerKeys{Issuer: "corp", Set: s}
+	ref, _ := s.Lookup("a")
+	for ahead, want := range map[time.Duration]time.Time{0: noon, 10 * time.Minute: noon.Add(-10 * time.Minute), -10 * time.Minute: noon} {
+		got := i.row("a", ref.Key, ref, keyset.Instant{Wall: noon.Add(time.Minute - ahead), Life: noon.Add(time.Minute)}).GraceFrom
+		if got == nil || !got.Equal(want) {
+			t.Errorf("lifecycle time %s ahead: %v, want %s", ahead, got, want)
+		}
+	}
+}
+
 // What alg does not say of a key in service: with which of the issuer's algorithms
 // it may be used, if with any.
 func TestAlgorithmsAreToldWhereAlgDoesNotSayThem(t *testing.T) {

@@ -75,7 +75,9 @@ func (i *IssuerKeys) row(kid string, k *keyset.Key, l life, now keyset.Instant) 
 		}
 	}
 	if from := present(l.GraceStart(now)); from != nil && (out.RetiredAt == nil || from.Before(*out.RetiredAt)) {
-		out.GraceFrom = from // else there was none
+		// Else there was none. An iat is a time of the wall clock, by which the same
+		// moment has an earlier name if lifecycle time is ahead of it.
+		out.GraceFrom = present(from.Add(-max(0, now.Life.Sub(now.Wall))))
 	}
 	return out
 }

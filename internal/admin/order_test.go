@@ -120,7 +120,7 @@ func TestOrdersThatAreRefused(t *testing.T) {
 				w.sets[0].Set = observe(t, w.sets[0].Set, at(-10*time.Minute), keyOf("new").JWK())
 				used(t, w.sets[0], "old", 20*time.Hour)
 			},
-			want: []string{"tokens until 2026-08-02T08:01:00Z, 20 h after its grace ends, which no order puts off: the key was withdrawn or retired before; force"}},
+			want: []string{"tokens until 2026-08-02T08:01:00Z, 20 h after its grace ends. The key was withdrawn or retired before, and an order can shorten its grace, but not lengthen it; force"}},
 		{name: "both", path: "new/retire", body: because, status: 409, reason: LastKey, force: true,
 			setup: func(w *world) { w.sets[0] = withdrawn(t); used(t, w.sets[0], "new", 2*time.Hour) },
 			want:  []string{"last usable key", "; in use 3 s ago"}},

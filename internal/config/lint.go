@@ -27,6 +27,9 @@ const usualSkew = 5 * time.Minute
 // in hexadecimal digits.
 const leastToken = 16
 
+// maxJWKS is the most that the guard reads of a JWKS.
+const maxJWKS = 512 << 10
+
 // Finding is what the configuration may say, but had better not.
 type Finding struct {
 	Severity Severity
@@ -98,6 +101,13 @@ func (c *Config) lintIssuer(iss *Issuer, add func(s Severity, rule, path, messag
 		warn("plain_http", path,
 			"the keys come over plain http: whoever can answer in the issuer's place can add a key",
 			"use https, with jwks.ca_file for an authority of your own")
+	}
+	if file := iss.JWKS.File; file != "" {
+		if _, err := readFile(file, maxJWKS); err != nil {
+			warn("jwks_file_unreadable", "jwks.file",
+				fmt.Sprintf("%s cannot be read: %v: the guard starts without it, and accepts no token of this issuer until it can", quotePath(file), reason(err)),
+				"put the file there, unless it is mounted later, and let the guard's user read it")
+		}
 	}
 	if c.StateDir == "" && iss.Keys.ActivationDelay > 0 {
 		warn("activation_delay_restarts", "keys.activation_delay",

@@ -202,6 +202,33 @@ func TestLintOfTokenThatEverybodyCanRead(t *testing.T) {
 	}
 }
 
+// A JWKS in a file may be mounted later, and so its absence is no mistake.
+func TestLintOfJWKSFileThatCannotBeRead(t *testing.T) {
+	dir := t.TempDir()
+	there, large := filepath.Join(dir, "there.json"), filepath.Join(dir, "large.json")
+	for file, size := range map[string]int{there: 512 << 10, large: 512<<10 + 1} {
+		if err := os.WriteFile(file, make([]byte, size), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for file, why := range map[string]string{
+		there:                           "",
+		filepath.Join(dir, "none.json"): "no such file or directory",
+		dir:                             "it is a directory, not a file",
+		large:                           "it is too big, at most 524288 bytes are read",
+	} {
+		var want []Finding
+		if why != "" {
+			want = []Finding{{Warning, "jwks_file_unreadable", "issuer.example.com", Place{6, 18},
+				`"` + file + `" cannot be read: ` + why + ": the guard starts without it, and accepts no token of this issuer until it can",
+				"put the file there, unless it is mounted later, and let the guard's user read it"}}
+		}
+		if diff := cmp.Diff(want, parse(t, quiet+"    jwks: {file: "+file+"}\n").Lint()); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
 // What is short may be guessed.
 func TestLintOfTokenThatIsShort(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "token")

@@ -50,6 +50,8 @@ func TestRefusalsNameNoMoreThanTheyMay(t *testing.T) {
 	}{
 		{"nothing known", verify.Decision{Verdict: verify.Deny, Reason: verify.PolicyUnknown, Detail: "SECRET"},
 			map[string]any{"decision": "deny", "reason": "policy_unknown"}},
+		{"a policy that is not configured", verify.Decision{Verdict: verify.Deny, Reason: verify.PolicyUnknown, Asked: "paymnets"},
+			map[string]any{"decision": "deny", "reason": "policy_unknown", "policy_asked": "paymnets"}},
 		{"the zero decision denies", verify.Decision{}, map[string]any{"decision": "deny", "reason": ""}},
 		{"no issuer of ours", verify.Decision{Verdict: verify.Deny, Reason: verify.IssuerUnknown, Policy: policy, Detail: "SECRET"},
 			map[string]any{"decision": "deny", "reason": "issuer_unknown", "policy": "payments"}},

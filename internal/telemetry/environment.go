@@ -33,13 +33,16 @@ func readEnvironment() (environment, error) {
 	if strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") {
 		return e, nil
 	}
-	sampler := strings.ToLower(strings.TrimSpace(os.Getenv("OTEL_TRACES_SAMPLER")))
+	sampler := strings.ToLower(strings.TrimSpace(os.Getenv(samplerVariable)))
 	e.parentDecides = sampler == "" || strings.HasPrefix(sampler, "parentbased_")
 	var err error
 	if e.traces, err = protocol("TRACES"); err != nil {
 		return e, err
 	}
 	if e.metrics, err = protocol("METRICS", "prometheus"); err != nil { // which is there in any case
+		return e, err
+	}
+	if err := e.checkWhatTheSDKReads(sampler); err != nil {
 		return e, err
 	}
 	milliseconds := func(name string, n int) (d time.Duration) {
@@ -54,6 +57,38 @@ func readEnvironment() (environment, error) {
 		e.queue, err = positive("OTEL_BSP_MAX_QUEUE_SIZE", 2048)
 	}
 	return e, err
+}
+
+// The variables that the SDK reads by itself. What it does not understand it would
+// leave out, and say so in its own log.
+const (
+	samplerVariable = "OTEL_TRACES_SAMPLER"
+	ratioVariable   = "OTEL_TRACES_SAMPLER_ARG"
+)
+
+var samplers = []string{"always_on", "always_off", "traceidratio", "parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio"}
+
+// checkWhatTheSDKReads refuses values that make no sense, of what is in use.
+func (e *environment) checkWhatTheSDKReads(sampler string) error {
+	if e.traces != "" && sampler != "" {
+		if !slices.Contains(samplers, sampler) {
+			return fmt.Errorf("%s: %q is not known here: write one of %s", samplerVariable, sampler, strings.Join(samplers, ", "))
+		}
+		if v := strings.TrimSpace(os.Getenv(ratioVariable)); v != "" && strings.HasSuffix(sampler, "traceidratio") {
+			if ratio, err := strconv.ParseFloat(v, 64); err != nil || !(0 <= ratio && ratio <= 1) { // nor NaN
+				return fmt.Errorf("%s: %q is not a share of the traces: write a number from 0 to 1, such as 0.01", ratioVariable, v)
+			}
+		}
+	}
+	for _, signal := range [...]struct{ name, protocol string }{{"", e.traces + e.metrics}, {"TRACES_", e.traces}, {"METRICS_", e.metrics}} {
+		if signal.protocol == "" {
+			continue
+		}
+		if _, err := positive("OTEL_EXPORTER_OTLP_"+signal.name+"TIMEOUT", 10_000); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // protocol finds out how a signal is pushed; empty if it is not.

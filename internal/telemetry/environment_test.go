@@ -38,6 +38,17 @@ func TestEnvironment(t *testing.T) {
 		{"an unknown protocol", vars{endpoint: url, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"}, "", "", `OTEL_EXPORTER_OTLP_PROTOCOL: "http/json" is not spoken here: write grpc or http/protobuf`},
 		{"an unknown exporter", vars{endpoint: url, "OTEL_TRACES_EXPORTER": "zipkin"}, "", "", `OTEL_TRACES_EXPORTER: "zipkin" is not known here: write otlp or none`},
 		{"no number", vars{"OTEL_METRIC_EXPORT_INTERVAL": "1m"}, "", "", `OTEL_METRIC_EXPORT_INTERVAL: "1m" is not a positive number: leave it out for 60000`},
+		{"a sampler that is not known", vars{traces: url, "OTEL_TRACES_SAMPLER": "bogus"}, "", "", `OTEL_TRACES_SAMPLER: "bogus" is not known here: write one of always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off, parentbased_traceidratio`},
+		{"a sampler that is not used", vars{metrics: url, "OTEL_TRACES_SAMPLER": "bogus"}, "", "http/protobuf", ""},
+		{"a share", vars{traces: url, "OTEL_TRACES_SAMPLER": " TraceIDRatio ", "OTEL_TRACES_SAMPLER_ARG": " 0.01 "}, "http/protobuf", "", ""},
+		{"a share that is no number", vars{traces: url, "OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "abc"}, "", "", `OTEL_TRACES_SAMPLER_ARG: "abc" is not a share of the traces: write a number from 0 to 1, such as 0.01`},
+		{"a share beyond all", vars{traces: url, "OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "1.01"}, "", "", `OTEL_TRACES_SAMPLER_ARG: "1.01" is not a share of the traces: write a number from 0 to 1, such as 0.01`},
+		{"no share at all", vars{traces: url, "OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "NaN"}, "", "", `OTEL_TRACES_SAMPLER_ARG: "NaN" is not a share of the traces: write a number from 0 to 1, such as 0.01`},
+		{"an argument that the sampler does not take", vars{traces: url, "OTEL_TRACES_SAMPLER": "always_on", "OTEL_TRACES_SAMPLER_ARG": "abc"}, "http/protobuf", "", ""},
+		{"a timeout with a unit", vars{metrics: url, "OTEL_EXPORTER_OTLP_TIMEOUT": "10s"}, "", "", `OTEL_EXPORTER_OTLP_TIMEOUT: "10s" is not a positive number: leave it out for 10000`},
+		{"a timeout of traces", vars{traces: url, "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": "x"}, "", "", `OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: "x" is not a positive number: leave it out for 10000`},
+		{"a timeout of metrics", vars{endpoint: url, "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT": "-1"}, "", "", `OTEL_EXPORTER_OTLP_METRICS_TIMEOUT: "-1" is not a positive number: leave it out for 10000`},
+		{"timeouts that are not used", vars{traces: url, "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT": "x", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": "500"}, "http/protobuf", "", ""},
 		{"no room", vars{"OTEL_BSP_MAX_QUEUE_SIZE": "0"}, "", "", `OTEL_BSP_MAX_QUEUE_SIZE: "0" is not a positive number: leave it out for 2048`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -175,7 +175,9 @@ func TestFetchesThatStandOut(t *testing.T) {
 	} {
 		out.Reset()
 		l.Fetched(tt.f)
-		if got := out.String(); !strings.Contains(got, tt.says) || (tt.says == "") != (got == "") {
+		if got := out.String(); strings.Contains(got, "next=") {
+			t.Errorf("fetch %d: %q, and there is no next one", i, got)
+		} else if !strings.Contains(got, tt.says) || (tt.says == "") != (got == "") {
 			t.Errorf("fetch %d: %q, want %q", i, got, tt.says)
 		}
 	}

@@ -90,7 +90,10 @@ func (l *Log) Fetched(f jwkscache.Fetch) {
 
 	attrs := []slog.Attr{
 		slog.String("issuer", f.Issuer), slog.String("cause", string(f.Cause)), slog.String("result", string(f.Result)),
-		slog.Duration("took", f.Took.Round(time.Millisecond)), slog.Duration("next", f.Next.Round(time.Second)),
+		slog.Duration("took", f.Took.Round(time.Millisecond)),
+	}
+	if next := f.Next.Round(time.Second); next > 0 {
+		attrs = append(attrs, slog.Duration("next", next))
 	}
 	if f.Err != nil {
 		l.log.LogAttrs(context.Background(), slog.LevelWarn, "jwks_fetch_failed", append(attrs, slog.String("error", f.Err.Error()))...)
@@ -129,6 +132,8 @@ func (l *Log) Observe(ctx context.Context, d *verify.Decision, elapsed time.Dura
 	attrs := []slog.Attr{slog.String("decision", d.Verdict.String()), slog.String("reason", string(d.Reason))}
 	if d.Policy != nil {
 		attrs = append(attrs, slog.String("policy", d.Policy.Name))
+	} else if d.Asked != "" {
+		attrs = append(attrs, slog.String("policy_asked", d.Asked))
 	}
 	if d.Issuer != nil {
 		attrs = append(attrs, slog.String("issuer", d.Issuer.Name))

@@ -92,6 +92,7 @@ func (s *Server) decide(ctx context.Context, m message, fixed string, c *check) 
 	c.plan, c.request = plan, c.gathered.request()
 	if plan == nil {
 		c.refuse(verify.PolicyUnknown, "the listener or the route names a policy that is not configured, or sets another context extension that begins with jwtguard.")
+		c.decision.Asked = choice.asked(fixed)
 		return
 	}
 	if !m.describesHTTP() {

@@ -90,6 +90,21 @@ func (c *choice) add(name, value string) {
 	}
 }
 
+// maxAsked is how much of an unknown policy's name is told: more than people call one.
+const maxAsked = 64
+
+// asked is the name of a policy that is not configured, for the operator; empty where
+// none was given, or something else was wrong.
+func (c choice) asked(fixed string) string {
+	name := fixed
+	if c.odd {
+		return ""
+	} else if name == "" {
+		name = c.policy
+	}
+	return strings.Clone(printable(name[:min(len(name), maxAsked)]))
+}
+
 // choose finds the plan for a request: the listener's policy, else the route's,
 // else the default. It is nil for a name that is not configured, and wherever the
 // route sets an extension of ours that does not exist: a misspelt name must not

@@ -133,6 +133,31 @@ func TestSwapPutsNewPoliciesIntoForce(t *testing.T) {
 	}
 }
 
+// Who looks for the misspelt name finds it in the log: it is Envoy's configuration
+// that holds it. It is not for the client.
+func TestUnknownPolicyIsNamedToTheObserverAlone(t *testing.T) {
+	var h heard
+	s := newServer(t, Config{Decider: &fake{policies: []*verify.Policy{bearer("default")}}, Observer: &h})
+	for _, tc := range []struct{ listener, route, want string }{
+		{"", "paymnets", "paymnets"},
+		{"", "a\r\n\x1b", "a???"},
+		{"", strings.Repeat("x", 1000), strings.Repeat("x", 64)},
+		{"nobody", "default", "nobody"},
+	} {
+		resp, _ := s.Listener(tc.listener).Check(t.Context(), route(raw("/"), map[string]string{"jwtguard.policy": tc.route}))
+		if got := h.decisions[len(h.decisions)-1].Asked; got != tc.want {
+			t.Errorf("%+v: %q", tc, got)
+		}
+		if strings.Contains(resp.String(), tc.want) {
+			t.Errorf("%+v: the answer holds it: %s", tc, resp)
+		}
+	}
+	askServer(t, s, route(raw("/"), map[string]string{"jwtguard.policy": "default", "jwtguard.polcy": "x"}))
+	if got := h.decisions[len(h.decisions)-1]; got.Reason != verify.PolicyUnknown || got.Asked != "" {
+		t.Errorf("another mistake: %s, %q", got.Reason, got.Asked)
+	}
+}
+
 func TestEachDecisionIsObservedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var h heard

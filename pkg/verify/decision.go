@@ -62,6 +62,7 @@ type Decision struct {
 	Verdict Verdict
 	Reason  Reason
 	Policy  *Policy // nil only for policy_unknown and for failures before a policy was chosen
+	Asked   string  // of policy_unknown alone: the name that listener or route gave, printable, for the log
 	At      Instant // the one reading of the clocks; zero if no token was judged
 
 	Issuer *Issuer      // nil unless the token names one of the policy's

@@ -18,7 +18,8 @@
 //     as many key_record lines with the usage totals of each record, and one
 //     observed line an issuer, so that older files may be archived.
 //   - state_loss_accepted follows it where a new chain begins because damage was
-//     accepted: damage, and aside, the file that was damaged.
+//     accepted: damage, with the keys that were put out of service by what other
+//     lines say of them, and aside, the file that was damaged.
 //   - guard_started and guard_stopped, with guard and version.
 //   - key_record: a record that changed without an event. With was, it takes the
 //     place of the record without material that is known by that kid.

@@ -223,14 +223,23 @@ func (o *opening) accept(damage *DamageError, names []string) (*writer, error) {
 	}
 	images, lost := r.images(o.ReadKey)
 	o.last = r.last
-	o.tell("state loss accepted: %s", damage.brief())
+	what := damage.brief()
+	o.tell("state loss accepted: %s", what)
 	o.tell("%d lines could be read; lines that could not: %d", r.lines, r.skipped+len(lost))
+	if n := len(r.buried); n > 0 {
+		buried := fmt.Sprintf("keys put out of service because lines that could be read say so, and no record does: %d (%s)", n, shortly(r.buried))
+		o.tell("%s; reinstate what should not be", buried)
+		what += "; " + buried
+	}
+	if doubts := r.doubts(images, lost); len(doubts) > 0 {
+		o.tell("lines that could not be read name keys of which nothing later tells: if one of these was put out of service, order that again: %s", shortly(doubts))
+	}
 	s := store{chain: chain{seq: r.seq}} // no two files of one first seq
 	if n := len(seqs); n > 0 {
 		s.seq = max(s.seq, seqs[n-1])
 	}
 	w, err := o.create(s, images, aside, func(e *encoder) {
-		e.text("damage", damage.brief())
+		e.text("damage", what)
 		e.text("aside", aside)
 	})
 	if err == nil && aside != "" {

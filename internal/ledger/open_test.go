@@ -364,7 +364,7 @@ func TestTombstoneOutlivesItsMaterial(t *testing.T) {
 	issuer := s.draft(iss, "corp", nil)
 	for i, final := range []bool{true, false} {
 		k := &keyset.Key{Thumbprint: fmt.Sprint("t", i), JWK: []byte(`{"material":"m1"}`), FirstSeen: noon, RetiredAt: noon, Final: final, Aliases: []keyset.Alias{{Kid: fmt.Sprint("kid ", i)}}}
-		s.event(issuer, keyset.Event{Type: keyset.EventFinal, Key: k, At: keyset.Instant{Wall: noon, Life: noon}}, true)
+		s.event(issuer, keyset.Event{Type: keyset.EventChanged, Key: k, At: keyset.Instant{Wall: noon, Life: noon}}, true)
 	}
 	d.write(fileName, string(s.b))
 	_, err := Open(context.Background(), d.config())

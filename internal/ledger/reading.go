@@ -28,6 +28,7 @@ type reading struct {
 	torn     int64          // bytes after them
 	aside    string         // the damaged file whose place this one takes
 	skipped  int            // lines that could not be read
+	unread   []unread       // those of them in which a key's name could be
 }
 
 // opened is what the lines say that begin a file.
@@ -46,6 +47,7 @@ func (o *opening) read(name string, salvage bool) (*reading, error) {
 		return nil, err
 	}
 	r := &reading{replay: newReplay(), name: name, file: f}
+	r.salvage = salvage
 	if err := r.all(o, salvage); err != nil {
 		f.Close()
 		return nil, err
@@ -71,6 +73,7 @@ func (r *reading) all(o *opening, salvage bool) error {
 			return nil // what it says is not known
 		case err != nil && salvage:
 			r.skipped++
+			r.guess(text, lines.number)
 		case err != nil:
 			return &DamageError{File: o.path(r.name), Line: lines.number, What: err.Error()}
 		}

@@ -21,9 +21,11 @@ type Restored struct {
 // replay collects what the lines of a file leave behind. Of a record it holds the
 // newest text alone: most lines are superseded, and are never decoded.
 type replay struct {
-	past  map[string]*past // by iss
-	lines int              // that were applied
-	last  time.Time        // latest lifecycle time
+	past    map[string]*past // by iss
+	lines   int              // that were applied
+	last    time.Time        // latest lifecycle time
+	salvage bool             // lines may be lost: what each one says counts, not its record alone
+	buried  []grave          // what that led to, once there are images
 }
 
 // past is what is known of one issuer so far.
@@ -33,6 +35,7 @@ type past struct {
 	observed   []byte // of the last observed line
 	observedAt int    // number of that line
 	slots      map[ident]*slot
+	claims     map[ident]*claim // with salvage
 }
 
 // slot is one record.
@@ -42,6 +45,9 @@ type slot struct {
 	key   []byte // the newest text
 	line  int    // where it stands
 	tally keyset.Tally
+
+	gone   int // with salvage: the line that says that it was forgotten
+	goneAt keyset.Instant
 }
 
 func newReplay() *replay { return &replay{past: map[string]*past{}} }
@@ -56,6 +62,9 @@ func (r *replay) apply(l *line, number int) error {
 		return nil // of no issuer, or not of the life of keys
 	}
 	p := r.of(l)
+	if r.salvage && p.hear(l, number) {
+		return nil
+	}
 	switch {
 	case string(l.event) == eventForgotten:
 		delete(p.slots, ident{string(unquoted(l.thumbprint)), ""})
@@ -77,7 +86,7 @@ func (r *replay) of(l *line) *past {
 	iss := unquoted(l.iss)
 	p, ok := r.past[string(iss)]
 	if !ok {
-		p = &past{slots: map[ident]*slot{}}
+		p = &past{slots: map[ident]*slot{}, claims: map[ident]*claim{}}
 		r.past[string(iss)] = p
 	}
 	if p.rawName != string(l.issuer) {
@@ -105,11 +114,14 @@ func (p *past) put(l *line, number int) error {
 			s.id = id
 			p.slots[id] = s
 		}
+		p.rename(was, id)
 	}
 	s, ok := p.slots[id]
 	if !ok {
 		s = &slot{id: id, order: number}
 		p.slots[id] = s
+	} else if s.gone > s.line {
+		s.order, s.tally = number, keyset.Tally{}
 	}
 	s.key, s.line = append(s.key[:0], l.key...), number
 	if l.usage == nil {
@@ -153,6 +165,8 @@ func readTally(text []byte) (keyset.Tally, error) {
 type lostRecord struct {
 	line int
 	err  error
+	iss  string
+	id   ident // zero: of no key
 }
 
 // images decodes what is left. Records that cannot be read are left out and told.
@@ -164,7 +178,7 @@ func (r *replay) images(readKey func([]byte) (keyset.Listed, error)) (map[string
 		var at observation
 		if p.observed != nil {
 			if err := read(p.observed, &at); err != nil {
-				lost = append(lost, lostRecord{p.observedAt, fmt.Errorf("observed: %w", err)})
+				lost = append(lost, lostRecord{line: p.observedAt, err: fmt.Errorf("observed: %w", err)})
 			}
 		}
 		m.observed = keyset.Instant(at)
@@ -172,9 +186,12 @@ func (r *replay) images(readKey func([]byte) (keyset.Listed, error)) (map[string
 		for _, s := range slots {
 			k, err := s.record(readKey)
 			if err != nil {
-				lost = append(lost, lostRecord{s.line, fmt.Errorf("key: %w", err)})
+				lost = append(lost, lostRecord{s.line, fmt.Errorf("key: %w", err), iss, s.id})
 			}
 			if k == nil {
+				p.glean(s, r.last)
+			}
+			if k == nil || s.gone > s.line && !k.Final && k.State(s.goneAt) < keyset.Retired {
 				continue
 			}
 			if s.line < p.observedAt && !at.Life.IsZero() {
@@ -182,15 +199,17 @@ func (r *replay) images(readKey func([]byte) (keyset.Listed, error)) (map[string
 			}
 			m.entries = append(m.entries, &entry{s.id, k, s.tally})
 		}
-		if len(m.entries) == 0 && m.observed.IsZero() {
-			continue
-		}
 		keys := make([]*keyset.Key, len(m.entries))
 		for i, e := range m.entries {
 			keys[i] = e.key
 		}
 		m.latest = keyset.Restore(m.observed, keys)
-		images[iss] = m
+		if r.salvage {
+			r.bury(p, m)
+		}
+		if len(m.entries) > 0 || !m.observed.IsZero() {
+			images[iss] = m
+		}
 	}
 	slices.SortFunc(lost, func(a, b lostRecord) int { return cmp.Compare(a.line, b.line) })
 	return images, lost

@@ -17,6 +17,24 @@ func Restore(observed Instant, records []*Key) *Set {
 	return s
 }
 
+// Burial is an order whose record is lost, but of which something else tells.
+type Burial struct {
+	Order Order   // Retire or Revoke, without At and Grace
+	At    Instant // when the key is known to have been out of service
+}
+
+// Bury puts keys out of service of which no record tells that they are: as the
+// orders would have done then, without a grace. Nothing else changes; what follows
+// from it, [Set.Advance] tells. An order that names no key is left out.
+func (s *Set) Bury(burials []Burial) *Set {
+	d := s.edit(Instant{})
+	for _, b := range burials {
+		d.now = b.At
+		_ = d.apply(b.Order)
+	}
+	return d.done()
+}
+
 // Doubt is the set when nobody can tell how much time has passed since it was
 // kept, because the wall clock stands before the last time on record: the longest
 // time may have. It is stale until the next observation, and what waited for a

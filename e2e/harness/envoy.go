@@ -30,21 +30,26 @@ type Envoy struct {
 // takes requests. dir is a directory for its files. The configuration's first
 // listener is where clients come in.
 func StartEnvoy(ctx context.Context, binary, dir, config string) (*Envoy, error) {
-	file := filepath.Join(dir, "envoy.yaml")
+	// Hot restart would claim an id that all Envoys of a host share.
+	return startEnvoy(ctx, binary, filepath.Join(dir, "envoy"), config, "--disable-hot-restart")
+}
+
+// startEnvoy starts one whose files have names that begin with path.
+func startEnvoy(ctx context.Context, binary, path, config string, more ...string) (*Envoy, error) {
+	file, adminFile := path+".yaml", path+"-admin.txt"
 	if err := os.WriteFile(file, []byte(config), 0o644); err != nil {
 		return nil, err
 	}
-	adminFile := filepath.Join(dir, "envoy-admin.txt")
 	if err := os.RemoveAll(adminFile); err != nil {
 		return nil, err
 	}
-	p, err := StartProcess("envoy", binary,
+	p, err := StartProcess("envoy", binary, append([]string{
 		"-c", file,
 		"--concurrency", "2",
 		"--log-level", "warning",
 		"--admin-address-path", adminFile,
-		"--disable-hot-restart", // it would claim an id that all Envoys of a host share
-		"--file-flush-interval-msec", "20")
+		"--file-flush-interval-msec", "20",
+	}, more...)...)
 	if err != nil {
 		return nil, err
 	}

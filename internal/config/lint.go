@@ -160,15 +160,8 @@ func (c *Config) lintGuard(warn func(rule, path, message, remedy string)) {
 			"no state_dir: retirements and revocations that are not written in the configuration are forgotten at a restart",
 			"set state_dir to a directory that outlives restarts, or write what is out of service into keys.retired and keys.revoked (jwtguard keys list --retired -o config prints the lines)")
 	}
-	if info, err := os.Stat(c.Admin.TokenFile); c.Admin.TokenFile != "" && err == nil && info.Mode()&0o004 != 0 {
-		warn("token_world_readable", "admin.token_file",
-			fmt.Sprintf("%s can be read by everybody on this machine: every change over TCP is refused", quotePath(c.Admin.TokenFile)),
-			"take the right to read it from others (chmod o-r; defaultMode: 0440 of a Kubernetes secret)")
-	}
-	if token, err := readFile(c.Admin.TokenFile, maxPEM); c.Admin.TokenFile != "" && err == nil && len(bytes.TrimSpace(token)) < leastToken {
-		warn("token_short", "admin.token_file",
-			fmt.Sprintf("%s holds less than %d characters: whoever reaches the admin listener may guess them, ten times a second", quotePath(c.Admin.TokenFile), leastToken),
-			"make a token with openssl rand -hex 32")
+	if c.Admin.TokenFile != "" {
+		lintToken(c.Admin.TokenFile, warn)
 	}
 	if !c.Listen.Admin.IsZero() && !c.Listen.Admin.Local() {
 		warn("admin_exposed", "listen.admin",
@@ -187,5 +180,18 @@ func (c *Config) lintGuard(warn func(rule, path, message, remedy string)) {
 				fmt.Sprintf("the gRPC listener %s can be reached from other machines, and anyone may ask it about any token", g.Address),
 				"listen on a loopback address or a unix socket, or set listen.tls with client_ca")
 		}
+	}
+}
+
+func lintToken(file string, warn func(rule, path, message, remedy string)) {
+	if info, err := os.Stat(file); err == nil && info.Mode()&0o004 != 0 {
+		warn("token_world_readable", "admin.token_file",
+			fmt.Sprintf("%s can be read by everybody on this machine: every change over TCP is refused", quotePath(file)),
+			"take the right to read it from others (chmod o-r; defaultMode: 0440 of a Kubernetes secret)")
+	}
+	if token, err := readFile(file, maxPEM); err == nil && len(bytes.TrimSpace(token)) < leastToken {
+		warn("token_short", "admin.token_file",
+			fmt.Sprintf("%s holds less than %d characters: whoever reaches the admin listener may guess them, ten times a second", quotePath(file), leastToken),
+			"make a token with openssl rand -hex 32")
 	}
 }

@@ -84,14 +84,15 @@ func (m *metrics) distributions(delta bool) *distributions {
 // measured counts a decision among all of them. If it was sampled for a trace, span
 // is that of the check.
 func (m *metrics) measured(span trace.SpanContext, d *verify.Decision, elapsed time.Duration) {
+	seconds := elapsed.Seconds()
 	l := m.street.enter()
 	if d.Cache != verify.NoCache {
 		l.cacheUses[min(d.Cache, verify.CacheHit)].Add(1)
 	}
-	bucket := l.durations.at(d.Verdict).observe(durationBounds, elapsed.Seconds())
+	bucket := l.durations.at(d.Verdict).observe(durationBounds, seconds)
 	m.street.leave(l)
 	if span.IsSampled() {
-		m.exemplars.at(d.Verdict).keep(span, bucket, elapsed.Seconds())
+		m.exemplars.at(d.Verdict).keep(span, bucket, seconds)
 	}
 }
 

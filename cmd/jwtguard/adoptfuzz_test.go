@@ -1,8 +1,6 @@
 package main
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"unicode"
@@ -12,17 +10,7 @@ import (
 // configuration that check has nothing against, with nothing in it that steers a
 // terminal.
 func FuzzFromEnvoy(f *testing.F) {
-	files, err := filepath.Glob("testdata/adopt/*")
-	if err != nil || len(files) == 0 {
-		f.Fatal(files, err)
-	}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(text)
-	}
+	addFiles(f, "testdata/adopt/*")
 	for _, text := range []string{
 		plainFilter,
 		inFilter("max_lifetime: {seconds: 1}, subjects: {exact: me}, forward_payload_header: x-p, claim_to_headers: [{header_name: x-a, claim_name: a}]"),

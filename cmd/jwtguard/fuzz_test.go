@@ -24,10 +24,10 @@ func command(t testing.TB, stdin string, args ...string) (status int, stdout, st
 	return status, out.String(), errs.String()
 }
 
-// Whatever stands in the file, check says the same for people and for machines: each
-// mistake at its place, or a report without a failing part.
-func FuzzCheckFile(f *testing.F) {
-	files, err := filepath.Glob("../../internal/config/testdata/mistakes/*.yaml")
+// addFiles has the files of a pattern, of which there are some, as seeds.
+func addFiles(f *testing.F, pattern string) {
+	f.Helper()
+	files, err := filepath.Glob(pattern)
 	if err != nil || len(files) == 0 {
 		f.Fatal(files, err)
 	}
@@ -38,6 +38,12 @@ func FuzzCheckFile(f *testing.F) {
 		}
 		f.Add(text)
 	}
+}
+
+// Whatever stands in the file, check says the same for people and for machines: each
+// mistake at its place, or a report without a failing part.
+func FuzzCheckFile(f *testing.F) {
+	addFiles(f, "../../internal/config/testdata/mistakes/*.yaml")
 	for _, text := range []string{
 		"issuers: [{issuer: \"https://issuer.example.com\", audiences: [a]}]",
 		"issuers: [{issuer: a, audiences: [a], jwks: {inline: {keys: []}}, keys: {revoked: [{kid: \"\u202e\"}]}}]\nstate_dir: /nowhere",

@@ -50,7 +50,7 @@ func (g *guard) account(ctx context.Context, by string) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, accountWithin)
 	defer cancel()
-	if err := g.ledger.Account(ctx, evidenceExported, map[string]string{"by": by}); err != nil && !errors.Is(err, ledger.ErrReleased) {
+	if err := g.ledger.Account(ctx, ledger.EventExported, map[string]string{"by": by}); err != nil && !errors.Is(err, ledger.ErrReleased) {
 		g.log.Warn("ledger_finding", "detail", "usage until now is not in the evidence: "+err.Error())
 	}
 }

@@ -59,9 +59,8 @@ type evidenceFile struct {
 	Head    string       `json:"head,omitempty"`
 	Gaps    []ledger.Gap `json:"gaps,omitempty"`
 
-	unreadable bool
-	uncounted  bool // what was counted just before its end may not be in it
-	stopped    bool // it ends where the guard began to drain
+	unreadable         bool
+	uncounted, stopped bool // as in [ledger.Checked]
 }
 
 // texts is a flag that may be given several times.
@@ -139,8 +138,7 @@ func verifyEvidence(ctx context.Context, files, guards, heads []string) *evidenc
 	count, found := map[string]int{}, map[string]bool{}
 	for _, file := range files {
 		f := evidenceFile{File: file}
-		var reach counts
-		c, err := checkEvidence(ctx, file, &reach, ledger.CheckConfig{Heads: heads})
+		c, err := checkEvidence(ctx, file, ledger.CheckConfig{Heads: heads})
 		if err != nil {
 			f.fail(err)
 			r.Exports = append(r.Exports, f)
@@ -149,7 +147,7 @@ func verifyEvidence(ctx context.Context, files, guards, heads []string) *evidenc
 		}
 		f.Guard, f.From, f.To = c.Guard, evidenceStamp(c.From), evidenceStamp(c.To)
 		f.Lines, f.HeadSeq, f.Head, f.Gaps = c.Lines, c.HeadSeq, c.Head, c.Gaps
-		f.uncounted, f.stopped = !reach.until(c.To), reach.stopped()
+		f.uncounted, f.stopped = c.Uncounted, c.Stopped
 		r.Exports = append(r.Exports, f)
 		for _, g := range c.Gaps {
 			r.Good = r.Good && g.Kind != ledger.GapMissing
@@ -201,7 +199,7 @@ func (r *evidenceReport) merge(ctx context.Context, files []string, all []*ledge
 	var err error
 	for i, c := range all {
 		if count[c.Guard] > 1 && err == nil {
-			all[i], err = checkEvidence(ctx, files[i], io.Discard, ledger.CheckConfig{Hashes: true})
+			all[i], err = checkEvidence(ctx, files[i], ledger.CheckConfig{Hashes: true})
 		}
 	}
 	if err == nil {
@@ -212,15 +210,15 @@ func (r *evidenceReport) merge(ctx context.Context, files []string, all []*ledge
 	}
 }
 
-// checkEvidence checks one file. What is read is shown to reader.
-func checkEvidence(ctx context.Context, file string, reader io.Writer, cfg ledger.CheckConfig) (*ledger.Checked, error) {
+// checkEvidence checks one file.
+func checkEvidence(ctx context.Context, file string, cfg ledger.CheckConfig) (*ledger.Checked, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	cfg.ReadKey = jose.ReadMaterial
-	return ledger.CheckEvidence(ctx, io.TeeReader(f, reader), cfg)
+	return ledger.CheckEvidence(ctx, f, cfg)
 }
 
 // fail notes why an export is not taken for good.

@@ -57,8 +57,10 @@ type CheckConfig struct {
 // Checked is an export that is what its lines give.
 type Checked struct {
 	Evidence
-	Heads  []string // of those asked for, the ones in its chain
-	chains []stretch
+	Heads     []string // of those asked for, the ones in its chain
+	Uncounted bool     // what was counted just before its end may not be in it
+	Stopped   bool     // it ends where the guard began to drain
+	chains    []stretch
 }
 
 // stretch is a part of a ledger without a break in the chain.
@@ -81,7 +83,10 @@ func CheckEvidence(ctx context.Context, r io.Reader, cfg CheckConfig) (*Checked,
 	if err := c.compare(); err != nil {
 		return nil, err
 	}
-	return &Checked{Evidence: c.claimed, Heads: c.found, chains: c.chains}, nil
+	return &Checked{
+		Evidence: c.claimed, Heads: c.found, chains: c.chains,
+		Uncounted: !c.reach.until(c.claimed.To), Stopped: c.reach.stopped(),
+	}, nil
 }
 
 // checking is an export that is being checked.
@@ -95,6 +100,7 @@ type checking struct {
 	last    int // the row of the hash
 	altered bool
 	found   []string
+	reach   reach
 	chains  []stretch
 }
 
@@ -198,6 +204,7 @@ func (c *checking) ledger(ctx context.Context) error {
 			return c.broken(at, "%v", err)
 		}
 		c.note(&l)
+		c.reach.note(string(l.event), l.life)
 		if !more {
 			break
 		}

@@ -27,18 +27,18 @@ type cacheKey [sha256.Size]byte
 // written and is not accounted yet may pass the bound for that moment, by 128
 // entries for each processor at the most.
 type tokenCache struct {
-	entries *otter.Cache[cacheKey, *entry]
+	entries *otter.Cache[cacheKey, entry]
 	door    doorkeeper
 }
 
 func newTokenCache(bytes int64) (*tokenCache, error) {
 	c := new(tokenCache)
 	var err error
-	c.entries, err = otter.New(&otter.Options[cacheKey, *entry]{
+	c.entries, err = otter.New(&otter.Options[cacheKey, entry]{
 		MaximumWeight: uint64(bytes - bytes/doorShare),
-		Weigher:       func(_ cacheKey, e *entry) uint32 { return e.weight() },
+		Weigher:       func(_ cacheKey, e entry) uint32 { return e.weight() },
 		Executor:      func(task func()) { task() },
-		OnAtomicDeletion: func(gone otter.DeletionEvent[cacheKey, *entry]) {
+		OnAtomicDeletion: func(gone otter.DeletionEvent[cacheKey, entry]) {
 			if gone.WasEvicted() {
 				c.door.stand(bytes)
 			}
@@ -81,7 +81,7 @@ func cacheKeyOf[T string | []byte](b *binding, token T) cacheKey {
 func decideBy[T string | []byte](c *tokenCache, b *binding, token T, now Instant) Decision {
 	key := cacheKeyOf(b, token)
 	var set *keyset.Set
-	if e, ok := c.entries.GetIfPresent(key); ok && e.binding == b {
+	if e, ok := c.entries.GetIfPresent(key); ok && e.origin.binding == b {
 		j := judge{binding: b, now: now, d: Decision{Policy: b.Policy, At: now, Cache: CacheHit}}
 		if b.PayloadHeader != "" {
 			j.raw = string(token)

@@ -99,6 +99,32 @@ func TestLargeTokensTakeNoMoreThanSmallOnes(t *testing.T) {
 	runtime.KeepAlive(v)
 }
 
+// What tokens have in common is there once, and does not count as theirs: it must not
+// grow with them.
+func TestTokensOfAKeyShareTheirOrigin(t *testing.T) {
+	s := goodScene()
+	v, p := s.cached(t, roomy)
+	b := v.bound[p]
+	shared := map[*origin]bool{}
+	for i := range 20 {
+		s.claims["sub"] = fmt.Sprint("user-", i)
+		token := s.token()
+		v.Decide(p, token, s.now)
+		e, ok := v.cache.Load().entries.GetIfPresent(cacheKeyOf(b, token))
+		if !ok {
+			t.Fatal("not remembered")
+		}
+		shared[e.origin] = true
+	}
+	kept := 0
+	for range b.issuers[s.issuer.ID].origins.Range {
+		kept++
+	}
+	if len(shared) != 1 || kept != 1 {
+		t.Errorf("tokens of one key have %d origins, of which %d are kept", len(shared), kept)
+	}
+}
+
 // A million tokens, each of them good, take what one configuration allows, and
 // start nothing that goes on.
 func TestBoundHoldsUnderAMillionTokens(t *testing.T) {

@@ -9,25 +9,36 @@ import (
 
 // entry is what is remembered of a token that passed every step: what the steps
 // that are taken again need, and nothing of its text but the claims that go
-// upstream as headers. An entry never changes.
+// upstream as headers. An entry never changes. It is small, and points to little:
+// with a full cache, looking through entries is most of what collecting garbage takes.
 type entry struct {
+	origin  *origin
+	times   times
+	headers []HeaderValue // claim headers; nothing is ever appended in place
+}
+
+// origin is what all tokens of a key under a policy have in common.
+type origin struct {
 	binding    *binding
 	issuer     *trust // the binding's
 	kid        string // the set's text, as are the next two
 	thumbprint string // of the key that verified the signature
 	keyAlg     string // that key's alg then
 	alg        string // the issuer's text
-	times      times
-	headers    []HeaderValue // claim headers; nothing is ever appended in place
 }
 
 // newEntry remembers a token that was just accepted.
-func newEntry(j *judge) *entry {
-	return &entry{
+func newEntry(j *judge) entry {
+	o := origin{
 		binding: j.binding, issuer: j.issuer,
-		kid: j.ref.Name, thumbprint: j.ref.Thumbprint, keyAlg: j.ref.Alg,
-		alg: j.alg, times: j.times, headers: packed(j.copied),
+		kid: j.ref.Name, thumbprint: j.ref.Thumbprint, keyAlg: j.ref.Alg, alg: j.alg,
 	}
+	shared, ok := j.issuer.origins.Load(o)
+	if !ok {
+		first := o
+		shared, _ = j.issuer.origins.LoadOrStore(o, &first)
+	}
+	return entry{origin: shared.(*origin), times: j.times, headers: packed(j.copied)}
 }
 
 // packed is a copy whose values stand in one text of their own: those of a token
@@ -59,15 +70,15 @@ func length(set []HeaderValue) int {
 	return n
 }
 
-// fixedCost is what an entry takes whatever it holds, in bytes: itself, 144; and of
-// the library a node of 80, up to 34 in its table, and up to 16 in the statistics by
-// which it chooses what to let go. The rest is for what few need: while the table
-// grows there are two.
-const fixedCost = 144 + 80 + 34 + 16 + 10
+// fixedCost is what an entry takes whatever it holds, in bytes: of the library a node
+// of 128 that has the entry in it, up to 34 in its table, and up to 16 in the statistics
+// by which it chooses what to let go. The rest is for what few need: while the table
+// grows there are two, and a token that came twice at once has a node of 144.
+const fixedCost = 128 + 34 + 16 + 10
 
 // weight is the memory that an entry takes, in bytes, rather too much than too
 // little.
-func (e *entry) weight() uint32 {
+func (e entry) weight() uint32 {
 	weight := fixedCost
 	for _, size := range [...]int{len(e.headers) * headerSize, length(e.headers)} {
 		if size > 0 {
@@ -80,10 +91,10 @@ func (e *entry) weight() uint32 {
 // headerSize is a header without its texts, in bytes.
 var headerSize = int(reflect.TypeFor[HeaderValue]().Size())
 
-// verifiedBy tells whether a key is the one that verified the signature, and is
+// verified tells whether a key is the one that verified the signature, and is
 // still for the same algorithm: then step 9 would pass again.
-func (e *entry) verifiedBy(k *keyset.Key) bool {
-	return k.Seen() && k.Thumbprint == e.thumbprint && k.Alg == e.keyAlg
+func (o *origin) verified(k *keyset.Key) bool {
+	return k.Seen() && k.Thumbprint == o.thumbprint && k.Alg == o.keyAlg
 }
 
 // judgeAgain judges a token of which e was remembered. It takes all steps but those
@@ -94,12 +105,12 @@ func (e *entry) verifiedBy(k *keyset.Key) bool {
 //
 // If it gives false the entry says nothing, and the token is to be judged from the
 // beginning.
-func (j *judge) judgeAgain(e *entry) bool {
-	j.issuer, j.alg, j.times = e.issuer, e.alg, e.times
-	j.d.Issuer = e.issuer.Issuer
-	r := j.lookUp(e.kid) // 7
+func (j *judge) judgeAgain(e entry) bool {
+	j.issuer, j.alg, j.times = e.origin.issuer, e.origin.alg, e.times
+	j.d.Issuer = j.issuer.Issuer
+	r := j.lookUp(e.origin.kid) // 7
 	if r == OK {
-		if !e.verifiedBy(j.ref.Key) {
+		if !e.origin.verified(j.ref.Key) {
 			return false
 		}
 		j.genuine = true

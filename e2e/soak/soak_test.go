@@ -14,9 +14,9 @@ import (
 // A plan is how long and how hard a soak goes.
 type plan struct {
 	duration time.Duration
-	pace     rate.Limit // checks a second, at most
-	cache    int64      // token_cache.max_bytes: little enough to be full early
-	reload   time.Duration
+	pace     rate.Limit    // checks a second, at most
+	cache    int64         // token_cache.max_bytes: little enough to be full early
+	reload   time.Duration // between two readings of the configuration, by and large
 	seed     uint64
 }
 

@@ -38,13 +38,16 @@ func (w *world) trouble(ctx context.Context) {
 }
 
 // reloads has the configuration read again and again: with one issuer more, as it
-// was, unchanged, and not valid.
+// was, unchanged, and not valid. When is left to chance: each begins with an empty
+// token cache, and samples that were always taken right after one would never see it
+// full.
 func (w *world) reloads(ctx context.Context) {
+	chance := w.chance(102)
 	usual := w.config(w.guard.Metrics, w.issuers...)
 	more := w.config(w.guard.Metrics, append(w.issuers[:len(w.issuers):len(w.issuers)], w.visitor)...)
 	for {
 		for _, config := range []string{more, more, usual, usual, usual + "\nno: such key\n"} {
-			if !pause(ctx, w.reload) {
+			if !pause(ctx, between(chance, w.reload/2, w.reload*3/2)) {
 				return
 			}
 			w.write(config)

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/jwtguard/jwtguard/e2e/harness"
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 	"github.com/jwtguard/jwtguard/internal/devissuer"
 )
 
@@ -148,7 +149,7 @@ func (w *world) startsNot(words ...string) {
 	}
 	select {
 	case <-g.Done():
-	case <-stepContext(w.t).Done():
+	case <-harnesstest.Step(w.t).Done():
 		g.Kill()
 	}
 	if code := g.ExitCode(); code != 1 {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jwtguard/jwtguard/e2e/harness"
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 	"github.com/jwtguard/jwtguard/internal/devissuer"
 )
 
@@ -55,7 +56,7 @@ func TestDashboardsShowARotation(t *testing.T) {
 	}
 	f.await("the next key is in grace", 2, used(next, "grace"))
 
-	known, err := f.prom.LabelValues(stepContext(t), "__name__", `{job="jwtguard"}`)
+	known, err := f.prom.LabelValues(harnesstest.Step(t), "__name__", `{job="jwtguard"}`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +77,7 @@ func TestDashboardsShowARotation(t *testing.T) {
 	}
 	f.tellsTheTruth(old, next, last)
 	for name, expr := range ruleExpressions(t) {
-		if _, err := f.prom.Query(stepContext(t), expr); err != nil {
+		if _, err := f.prom.Query(harnesstest.Step(t), expr); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -98,7 +99,7 @@ func (f *fleet) choices(name string, d dashboard) (all, chosen *strings.Replacer
 		if asked == nil {
 			f.t.Fatalf("%s: variable %s: %q is no label_values()", name, v.Name, v.ask())
 		}
-		values, err := f.prom.LabelValues(stepContext(f.t), asked[2], strings.NewReplacer(pairs...).Replace(asked[1]))
+		values, err := f.prom.LabelValues(harnesstest.Step(f.t), asked[2], strings.NewReplacer(pairs...).Replace(asked[1]))
 		if err != nil || len(values) == 0 {
 			f.t.Errorf("%s: variable %s: no values: %v", name, v.Name, err)
 		}
@@ -126,9 +127,9 @@ func (f *fleet) shows(what string, x target, variables *strings.Replacer) {
 	var got []harness.Series
 	var err error
 	if x.Instant {
-		got, err = f.prom.Query(stepContext(f.t), expr)
+		got, err = f.prom.Query(harnesstest.Step(f.t), expr)
 	} else {
-		got, err = f.prom.QueryRange(stepContext(f.t), expr, f.began)
+		got, err = f.prom.QueryRange(harnesstest.Step(f.t), expr, f.began)
 	}
 	if err != nil || !hasData(got) {
 		f.t.Errorf("%s: no data (%v): %s", what, err, expr)
@@ -167,7 +168,7 @@ func (f *fleet) tellsTheTruth(old, next, last *devissuer.Key) {
 			f.t.Errorf("%s: no panel %s", want.board, want.panel)
 			continue
 		}
-		series, err := f.prom.Query(stepContext(f.t), all.Replace(d.Panels[at].Targets[want.target].Expr))
+		series, err := f.prom.Query(harnesstest.Step(f.t), all.Replace(d.Panels[at].Targets[want.target].Expr))
 		if err != nil {
 			f.t.Errorf("%s: %s: %v", want.board, want.panel, err)
 		}

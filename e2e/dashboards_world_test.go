@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -18,6 +17,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/jwtguard/jwtguard/e2e/harness"
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 )
 
 // A fleet is two guards of one issuer, clients that ask both of them all the time,
@@ -36,16 +36,11 @@ type fleet struct {
 func newFleet(t *testing.T, s setup) *fleet {
 	t.Helper()
 	binary, err := harness.PrometheusBinary()
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	harnesstest.Need(t, err)
 	s.alone, s.state = true, newState(t)
 	f := &fleet{world: newWorld(t, s)}
 	f.second = f.another(s.state)
-	if f.prom, err = harness.StartPrometheus(stepContext(t), binary, tempDir(t), fmt.Sprintf(`
+	if f.prom, err = harness.StartPrometheus(harnesstest.Step(t), binary, harnesstest.TempDir(t), fmt.Sprintf(`
 global: { scrape_interval: 1s, scrape_timeout: 1s }
 scrape_configs:
 - { job_name: jwtguard, static_configs: [{ targets: ["%s", "%s"] }] }
@@ -66,7 +61,7 @@ scrape_configs:
 
 // another is a guard of the same issuer with all else of its own.
 func (f *fleet) another(state string) *world {
-	dir := tempDir(f.t)
+	dir := harnesstest.TempDir(f.t)
 	w := *f.world
 	w.mesh = &mesh{t: f.t, dir: dir, socket: filepath.Join(dir, "authz.sock")}
 	w.guardDir, w.metrics, w.admin = dir, freePort(f.t), "unix://"+filepath.Join(dir, "admin.sock")
@@ -134,7 +129,7 @@ func (f *fleet) await(what string, rows int, expr string) {
 	var got []harness.Series
 	for deadline := time.Now().Add(limit); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		var err error
-		if got, err = f.prom.Query(stepContext(f.t), expr); err != nil {
+		if got, err = f.prom.Query(harnesstest.Step(f.t), expr); err != nil {
 			f.t.Fatalf("%s: %v", what, err)
 		} else if len(got) == rows {
 			return

@@ -7,10 +7,11 @@ import (
 	"time"
 
 	"github.com/jwtguard/jwtguard/e2e/harness"
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 )
 
 func TestShippedEnvoyConfigurationIsValid(t *testing.T) {
-	binary := envoyBinary(t)
+	binary := harnesstest.EnvoyBinary(t)
 	for name, places := range map[string]harness.Places{
 		"as it stands": {},
 		"over TCP":     {GuardTCP: "127.0.0.1:9191"},
@@ -20,7 +21,7 @@ func TestShippedEnvoyConfigurationIsValid(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := harness.Validate(stepContext(t), binary, tempDir(t), config); err != nil {
+			if err := harness.Validate(harnesstest.Step(t), binary, harnesstest.TempDir(t), config); err != nil {
 				t.Error(err)
 			}
 		})
@@ -33,7 +34,7 @@ func TestABrokenEnvoyConfigurationIsNot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = harness.Validate(stepContext(t), envoyBinary(t), tempDir(t), broken)
+	err = harness.Validate(harnesstest.Step(t), harnesstest.EnvoyBinary(t), harnesstest.TempDir(t), broken)
 	if err == nil || !strings.Contains(err.Error(), "failure_mode_alow") {
 		t.Errorf("%v", err)
 	}

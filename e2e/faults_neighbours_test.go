@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jwtguard/jwtguard/e2e/harness"
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 )
 
 // hotEnvoy is an Envoy that another one may take over from.
@@ -45,7 +46,7 @@ func restartableEnvoy(p *patient) {
 
 func (p *patient) startHotEnvoy(epoch int) {
 	p.t.Helper()
-	e, err := harness.StartHotEnvoy(stepContext(p.t), envoyBinary(p.t), p.dir, p.hot.config, p.hot.base, epoch)
+	e, err := harness.StartHotEnvoy(harnesstest.Step(p.t), harnesstest.EnvoyBinary(p.t), p.dir, p.hot.config, p.hot.base, epoch)
 	p.must(err)
 	p.envoy = e
 	p.moved()

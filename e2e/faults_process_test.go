@@ -11,13 +11,14 @@ import (
 	"time"
 
 	"github.com/jwtguard/jwtguard/e2e/harness"
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 	"github.com/jwtguard/jwtguard/internal/devissuer"
 )
 
 // anyDisk is a file system of its own, or else a limit to the guard's files.
 func anyDisk(t *testing.T) disk {
 	t.Helper()
-	probe := tempDir(t)
+	probe := harnesstest.TempDir(t)
 	if err := mountSmall(probe); err != nil {
 		t.Logf("WITHOUT a small file system: %v; the disk is full by a limit to the guard's files", err)
 		return limitedDisk(t)

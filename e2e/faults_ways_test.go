@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/jwtguard/jwtguard/e2e/harness"
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 	"github.com/jwtguard/jwtguard/internal/devissuer"
 )
 
@@ -40,13 +41,13 @@ func resolveNames(p *patient) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	if said, err := harness.Command(stepContext(p.t), script, "version"); err != nil || said.Status != 0 {
+	if said, err := harness.Command(harnesstest.Step(p.t), script, "version"); err != nil || said.Status != 0 {
 		p.t.Logf("WITHOUT the faults of DNS: no view of the file system of its own: %v %s", err, said.Stderr)
 		return
 	}
 	p.names = names
 	port := p.iss[strings.LastIndexByte(p.iss, ':'):]
-	p.config = replaceOnce(p.t, p.config, "    jwks:\n", "    jwks:\n      uri: https://"+host+port+devissuer.JWKSPath+"\n")
+	p.config = harnesstest.ReplaceOnce(p.t, p.config, "    jwks:\n", "    jwks:\n      uri: https://"+host+port+devissuer.JWKSPath+"\n")
 	p.issuer.SetCertificate(p.issuer.CA.Server("127.0.0.1", host))
 	plain := p.binary
 	p.restartAs(script)

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 	"github.com/jwtguard/jwtguard/internal/devissuer"
 )
 
@@ -46,7 +47,7 @@ func limitedDisk(t *testing.T) disk {
 // smallDisk is a file system of its own. Not everybody may mount one; the other
 // disk asks for no privilege.
 func smallDisk(t *testing.T) disk {
-	dir := tempDir(t)
+	dir := harnesstest.TempDir(t)
 	if err := mountSmall(dir); err != nil {
 		t.Skipf("no small file system: %v", err)
 	}

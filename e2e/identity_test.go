@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/jwtguard/jwtguard/e2e/harness"
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 	"github.com/jwtguard/jwtguard/internal/devissuer"
 )
 
@@ -28,8 +29,8 @@ func TestForgedIdentityNeverReachesTheUpstream(t *testing.T) {
 	for name, edit := range map[string]func(testing.TB, string) string{
 		"as shipped": func(_ testing.TB, config string) string { return config },
 		"by the guard alone": func(t testing.TB, config string) string {
-			config = replaceOnce(t, config, "              - remove_on_match: { key_matcher: { prefix: x-jwt-, ignore_case: true } }\n", "")
-			return replaceOnce(t, config, "headers_with_underscores_action: REJECT_REQUEST", "headers_with_underscores_action: ALLOW")
+			config = harnesstest.ReplaceOnce(t, config, "              - remove_on_match: { key_matcher: { prefix: x-jwt-, ignore_case: true } }\n", "")
+			return harnesstest.ReplaceOnce(t, config, "headers_with_underscores_action: REJECT_REQUEST", "headers_with_underscores_action: ALLOW")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jwtguard/jwtguard/e2e/harness"
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 	"github.com/jwtguard/jwtguard/internal/devissuer"
 )
 
@@ -18,7 +19,7 @@ var judged atomic.Int64
 // passes through Envoy meanwhile.
 func (w *world) judge(token string) harness.Access {
 	w.t.Helper()
-	ctx := stepContext(w.t)
+	ctx := harnesstest.Step(w.t)
 	target := fmt.Sprintf("/judged/%d", judged.Add(1))
 	from := w.envoy.Stdout.Len()
 	if _, err := (harness.Request{Target: target}).Bearer(token).HTTP1(ctx, w.envoy.Address); err != nil {

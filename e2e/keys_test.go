@@ -12,17 +12,18 @@ import (
 	"testing"
 
 	"github.com/jwtguard/jwtguard/e2e/harness"
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 	"github.com/jwtguard/jwtguard/internal/admin"
 )
 
 // newState is a state directory that is yet to be made.
-func newState(t testing.TB) string { return filepath.Join(tempDir(t), "state") }
+func newState(t testing.TB) string { return filepath.Join(harnesstest.TempDir(t), "state") }
 
 // keys runs "jwtguard keys" on the world's guard.
 func (w *world) keys(args ...string) harness.Said {
 	w.t.Helper()
 	args = append([]string{"keys"}, append(args, "-c", filepath.Join(w.guardDir, "jwtguard.yaml"))...)
-	said, err := harness.Command(stepContext(w.t), w.binary, args...)
+	said, err := harness.Command(harnesstest.Step(w.t), w.binary, args...)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -75,7 +76,7 @@ func (w *world) ask(method, path, body string, header ...string) (status int, an
 			return new(net.Dialer).DialContext(ctx, network, address)
 		},
 	}
-	r, err := http.NewRequestWithContext(stepContext(w.t), method, "http://localhost"+path, strings.NewReader(body))
+	r, err := http.NewRequestWithContext(harnesstest.Step(w.t), method, "http://localhost"+path, strings.NewReader(body))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -121,7 +122,7 @@ func (w *world) rows() map[string]admin.Key {
 func (w *world) said(event string) int {
 	w.t.Helper()
 	mark := fmt.Sprintf(`"msg":%q`, event)
-	if _, _, err := w.guard.Stderr.Next(stepContext(w.t), 0, func(l string) bool { return strings.Contains(l, mark) }); err != nil {
+	if _, _, err := w.guard.Stderr.Next(harnesstest.Step(w.t), 0, func(l string) bool { return strings.Contains(l, mark) }); err != nil {
 		w.t.Fatalf("the log does not say %s: %v", event, err)
 	}
 	return strings.Count(w.guard.Stderr.String(), mark)

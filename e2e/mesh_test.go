@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/jwtguard/jwtguard/e2e/harness"
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 )
 
 // A mesh is one Envoy with the shipped configuration, in front of one echoing
@@ -22,8 +23,8 @@ type mesh struct {
 // may change the configuration (nil: it is what is shipped).
 func newMesh(t testing.TB, places harness.Places, edit func(string) string) *mesh {
 	t.Helper()
-	binary := envoyBinary(t)
-	m := &mesh{t: t, dir: tempDir(t)}
+	binary := harnesstest.EnvoyBinary(t)
+	m := &mesh{t: t, dir: harnesstest.TempDir(t)}
 	m.socket = filepath.Join(m.dir, "authz.sock")
 
 	var err error
@@ -41,7 +42,7 @@ func newMesh(t testing.TB, places harness.Places, edit func(string) string) *mes
 	if edit != nil {
 		config = edit(config)
 	}
-	if m.envoy, err = harness.StartEnvoy(stepContext(t), binary, m.dir, config); err != nil {
+	if m.envoy, err = harness.StartEnvoy(harnesstest.Step(t), binary, m.dir, config); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -59,7 +60,7 @@ func newMesh(t testing.TB, places harness.Places, edit func(string) string) *mes
 // Envoy's access log line about it.
 func (m *mesh) send(r harness.Request) (harness.Response, harness.Access) {
 	m.t.Helper()
-	ctx := stepContext(m.t)
+	ctx := harnesstest.Step(m.t)
 	from := m.envoy.Stdout.Len()
 	resp, err := r.HTTP1(ctx, m.envoy.Address)
 	if err != nil {
@@ -75,7 +76,7 @@ func (m *mesh) send(r harness.Request) (harness.Response, harness.Access) {
 // sendH2 is send over HTTP/2.
 func (m *mesh) sendH2(r harness.Request) (harness.Response, harness.Access) {
 	m.t.Helper()
-	ctx := stepContext(m.t)
+	ctx := harnesstest.Step(m.t)
 	h2c := harness.NewH2C()
 	defer h2c.CloseIdleConnections()
 	from := m.envoy.Stdout.Len()

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/peer"
 
 	"github.com/jwtguard/jwtguard/e2e/harness"
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 )
 
 // What the guard has no room for is denied, and not answered with an error: that
@@ -23,11 +24,11 @@ func TestWhatIsTooLargeForTheGuardIs503AndNoPass(t *testing.T) {
 	for _, allow := range []string{"false", "true"} {
 		t.Run("failure_mode_allow "+allow, func(t *testing.T) {
 			w := newWorld(t, setup{edit: func(config string) string {
-				return replaceOnce(t, config, "              failure_mode_allow: false\n",
+				return harnesstest.ReplaceOnce(t, config, "              failure_mode_allow: false\n",
 					"              failure_mode_allow: "+allow+"\n              with_request_body: { max_request_bytes: 20000000 }\n")
 			}})
 			for size, want := range map[int]int{15 << 20: 200, 18 << 20: 503} {
-				req, err := http.NewRequestWithContext(stepContext(t), "POST", "http://"+w.envoy.Address+"/", strings.NewReader(strings.Repeat("a", size)))
+				req, err := http.NewRequestWithContext(harnesstest.Step(t), "POST", "http://"+w.envoy.Address+"/", strings.NewReader(strings.Repeat("a", size)))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -38,7 +39,7 @@ func TestWhatIsTooLargeForTheGuardIs503AndNoPass(t *testing.T) {
 					t.Fatal(err)
 				}
 				resp.Body.Close()
-				a, _, err := w.envoy.NextAccess(stepContext(t), from)
+				a, _, err := w.envoy.NextAccess(harnesstest.Step(t), from)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -71,7 +72,7 @@ func TestEnvoyMakesMoreConnectionsWhereStreamsAreFew(t *testing.T) {
 	var all sync.WaitGroup
 	for range requests {
 		all.Go(func() {
-			if r, err := (harness.Request{}).HTTP1(stepContext(t), m.envoy.Address); err != nil || r.Status != 200 {
+			if r, err := (harness.Request{}).HTTP1(harnesstest.Step(t), m.envoy.Address); err != nil || r.Status != 200 {
 				t.Errorf("%d, %v", r.Status, err)
 			}
 		})

@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/jwtguard/jwtguard/e2e/harness"
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 	"github.com/jwtguard/jwtguard/internal/devissuer"
 )
 
@@ -52,7 +53,7 @@ func newSiege(t *testing.T, w *world, retired *devissuer.Key) *siege {
 	if n, err := strconv.Atoi(os.Getenv(overloadSeconds)); err == nil {
 		s.length, s.long = time.Duration(n)*time.Second, true
 	}
-	s.flood = filepath.Join(tempDir(t), "flood")
+	s.flood = filepath.Join(harnesstest.TempDir(t), "flood")
 	if out, err := exec.Command("go", "build", "-o", s.flood, "./flood").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -129,7 +130,7 @@ func (s *siege) start(t *testing.T, flags []string, envoy bool) func() count {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { p.Kill() })
-	if _, _, err := p.Stdout.Next(stepContext(t), 0, func(l string) bool { return l == "flooding" }); err != nil {
+	if _, _, err := p.Stdout.Next(harnesstest.Step(t), 0, func(l string) bool { return l == "flooding" }); err != nil {
 		t.Fatalf("%v: %s", err, p.Stderr)
 	}
 	return func() (c count) {

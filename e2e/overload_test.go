@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 	"github.com/jwtguard/jwtguard/internal/devissuer"
 )
 
@@ -68,7 +69,7 @@ func TestGoodTokensAreAnsweredUnderAnyFlood(t *testing.T) {
 // forgeries are files of tokens, by name.
 func (w *world) forgeries(t testing.TB, retired *devissuer.Key) string {
 	t.Helper()
-	dir := tempDir(t)
+	dir := harnesstest.TempDir(t)
 	stranger := devissuer.SharedKey("stranger", "ES256")
 	for name, token := range map[string]func(i int) string{
 		"forged":  func(i int) string { return stranger.Renamed(w.key.KID).Token(w.claims(devissuer.Claims{"n": i})) },

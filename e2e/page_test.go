@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/jwtguard/jwtguard/e2e/harness"
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 	"github.com/jwtguard/jwtguard/internal/devissuer"
 )
 
@@ -21,7 +22,7 @@ const adminToken = "correct-horse-battery-staple"
 // secretFile is a file with the token for changes.
 func secretFile(t testing.TB) string {
 	t.Helper()
-	path := filepath.Join(tempDir(t), "token")
+	path := filepath.Join(harnesstest.TempDir(t), "token")
 	if err := os.WriteFile(path, []byte(adminToken+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -156,11 +157,11 @@ func TestPageFitsEveryScreen(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			address, metrics := freePort(t), freePort(t)
-			dir := tempDir(t)
+			dir := harnesstest.TempDir(t)
 			config := fmt.Sprintf("guard: page-test\nlisten: { grpc: \"unix://%s/authz.sock\", admin: %q, metrics: %q, drain: 1ms }\nissuers:\n", dir, address, metrics) +
 				"  - { name: down, issuer: \"https://127.0.0.1:1\", audiences: [a], optional: true }\n" + tt.issuers +
 				"policies: { default: { issuers: [\"*\"] } }\n"
-			g, err := harness.StartGuard(stepContext(t), guardBinary(t), dir, config, metrics)
+			g, err := harness.StartGuard(harnesstest.Step(t), harnesstest.GuardBinary(t), dir, config, metrics)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -185,7 +186,7 @@ func TestPageFitsEveryScreen(t *testing.T) {
 					t.Logf("%s, %s: painted after %.0f ms, live after %.0f ms", name, scheme,
 						ask[float64](p, "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? -1"), ask[float64](p, "performance.getEntriesByName('live')[0].startTime"))
 					p.quiet()
-					if err := p.Close(stepContext(t)); err != nil {
+					if err := p.Close(harnesstest.Step(t)); err != nil {
 						t.Error(err)
 					}
 				}
@@ -211,7 +212,7 @@ func manyKeys(t testing.TB, n int) (issuers string) {
 			}
 			keys = append(keys, devissuer.NewKey(kid, "EdDSA").JWK())
 		}
-		path := filepath.Join(tempDir(t), "jwks.json")
+		path := filepath.Join(harnesstest.TempDir(t), "jwks.json")
 		if err := os.WriteFile(path, devissuer.Document(keys...), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -236,7 +237,7 @@ func TestPageByKeyboard(t *testing.T) {
 			t.Errorf("the focus on %s does not show", got[len(got)-1])
 		}
 		if id := got[len(got)-1]; id == "token" {
-			if err := p.Type(stepContext(t), adminToken); err != nil {
+			if err := p.Type(harnesstest.Step(t), adminToken); err != nil {
 				t.Fatal(err)
 			}
 		} else if id == "unlock-button" {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jwtguard/jwtguard/e2e/harness"
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 )
 
 // browser starts a Chromium until the test ends. Without one the test is skipped,
@@ -16,13 +17,8 @@ import (
 func browser(t testing.TB) *harness.Chromium {
 	t.Helper()
 	binary, err := harness.ChromiumBinary()
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
-	c, err := harness.StartChromium(binary, tempDir(t))
+	harnesstest.Need(t, err)
+	c, err := harness.StartChromium(binary, harnesstest.TempDir(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +34,7 @@ type tab struct {
 
 func open(t testing.TB, c *harness.Chromium, address string, look harness.Look) *tab {
 	t.Helper()
-	opened, err := c.Open(stepContext(t), "http://"+address+"/", look)
+	opened, err := c.Open(harnesstest.Step(t), "http://"+address+"/", look)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +44,7 @@ func open(t testing.TB, c *harness.Chromium, address string, look harness.Look) 
 // ask is the value of an expression.
 func ask[V any](p *tab, expression string) (v V) {
 	p.t.Helper()
-	if err := p.Eval(stepContext(p.t), expression, &v); err != nil {
+	if err := p.Eval(harnesstest.Step(p.t), expression, &v); err != nil {
 		p.t.Fatal(err)
 	}
 	return v
@@ -67,7 +63,7 @@ func (p *tab) await(what, expression string) {
 	})`, expression, (limit - 5*time.Second).Milliseconds())
 	for deadline := time.Now().Add(limit); ; {
 		var ok bool
-		if err := p.Eval(stepContext(p.t), waiting, &ok); err == nil && ok {
+		if err := p.Eval(harnesstest.Step(p.t), waiting, &ok); err == nil && ok {
 			return
 		} else if time.Now().After(deadline) || err == nil { // the document may just be replaced
 			p.t.Fatalf("%s: %s is not so: %v\n%s", what, expression, err, ask[string](p, "document.body.innerText"))
@@ -85,7 +81,7 @@ func (p *tab) click(selector string) {
 func (p *tab) into(selector, text string) {
 	p.t.Helper()
 	ask[any](p, fmt.Sprintf("(() => { const e = document.querySelector(%s); e.focus(); e.select(); })()", quoted(selector)))
-	if err := p.Type(stepContext(p.t), text); err != nil {
+	if err := p.Type(harnesstest.Step(p.t), text); err != nil {
 		p.t.Fatal(err)
 	}
 }
@@ -93,7 +89,7 @@ func (p *tab) into(selector, text string) {
 // press presses a key.
 func (p *tab) press(key string) {
 	p.t.Helper()
-	if err := p.Press(stepContext(p.t), key); err != nil {
+	if err := p.Press(harnesstest.Step(p.t), key); err != nil {
 		p.t.Fatal(err)
 	}
 }
@@ -105,7 +101,7 @@ func (p *tab) shoot(name string, whole bool) {
 	if dir == "" {
 		return
 	}
-	picture, err := p.Screenshot(stepContext(p.t), whole)
+	picture, err := p.Screenshot(harnesstest.Step(p.t), whole)
 	if err == nil {
 		err = os.WriteFile(filepath.Join(dir, name+".png"), picture, 0o644)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jwtguard/jwtguard/e2e/harness"
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 	"github.com/jwtguard/jwtguard/internal/devissuer"
 )
 
@@ -68,7 +69,7 @@ func takeover(t *testing.T, w *world) {
 	w.metrics = freePort(t)
 	w.config = strings.Replace(w.config, old.Metrics, w.metrics, 1)
 	w.config = strings.Replace(w.config, "/admin.sock", "/admin2.sock", 1)
-	w.guardDir = tempDir(t) // the old one watches its own file
+	w.guardDir = harnesstest.TempDir(t) // the old one watches its own file
 	w.startGuard()
 	if err := old.Stop(); err != nil {
 		t.Error(err)
@@ -116,7 +117,7 @@ func (w *world) loseNothing(t *testing.T, restart func(*testing.T, *world)) {
 	client := harness.NewHTTP1()
 	defer client.CloseIdleConnections()
 	good := harness.Request{}.Bearer(w.token(nil))
-	load := harness.StartLoad(stepContext(t), 100, func(ctx context.Context) error {
+	load := harness.StartLoad(harnesstest.Step(t), 100, func(ctx context.Context) error {
 		resp, err := good.Over(ctx, client, w.envoy.Address)
 		if err == nil && resp.Status != http.StatusOK {
 			err = fmt.Errorf("%d %s", resp.Status, resp.Body)

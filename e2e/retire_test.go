@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jwtguard/jwtguard/e2e/harness"
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 	"github.com/jwtguard/jwtguard/internal/devissuer"
 )
 
@@ -50,7 +51,7 @@ func (w *world) shoot(t *testing.T, token string) (s *shots, stop func()) {
 	client := harness.NewHTTP1()
 	request := harness.Request{}.Bearer(token)
 	s = new(shots)
-	load := harness.StartLoad(stepContext(t), 200, func(ctx context.Context) error {
+	load := harness.StartLoad(harnesstest.Step(t), 200, func(ctx context.Context) error {
 		began := time.Now()
 		resp, err := request.Over(ctx, client, w.envoy.Address)
 		s.mu.Lock()

@@ -9,13 +9,14 @@ import (
 	"testing"
 
 	"github.com/jwtguard/jwtguard/e2e/harness"
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 	"github.com/jwtguard/jwtguard/internal/devissuer"
 )
 
 // The TLS that the shipped configuration holds in a comment works once it is
 // uncommented, and the guard answers nobody without a certificate.
 func TestMutualTLSBetweenEnvoyAndGuard(t *testing.T) {
-	ca, dir := devissuer.NewCA(), tempDir(t)
+	ca, dir := devissuer.NewCA(), harnesstest.TempDir(t)
 	pair := func(name string, c tls.Certificate) (cert, key string) {
 		t.Helper()
 		cert, key = filepath.Join(dir, name+".crt"), filepath.Join(dir, name+".key")
@@ -46,9 +47,9 @@ func TestMutualTLSBetweenEnvoyAndGuard(t *testing.T) {
 			clientCert, clientKey := pair("client", c.client)
 			w := newWorld(t, setup{tcp: true, listen: listen, edit: func(config string) string {
 				config = uncommentTLS(t, config)
-				config = replaceOnce(t, config, "/etc/envoy/jwtguard-client.crt", clientCert)
-				config = replaceOnce(t, config, "/etc/envoy/jwtguard-client.key", clientKey)
-				return replaceOnce(t, config, "/etc/envoy/jwtguard-ca.crt", caFile)
+				config = harnesstest.ReplaceOnce(t, config, "/etc/envoy/jwtguard-client.crt", clientCert)
+				config = harnesstest.ReplaceOnce(t, config, "/etc/envoy/jwtguard-client.key", clientKey)
+				return harnesstest.ReplaceOnce(t, config, "/etc/envoy/jwtguard-ca.crt", caFile)
 			}})
 			resp, access := w.send(harness.Request{}.Bearer(w.token(nil)))
 			if resp.Status != c.status {
@@ -66,5 +67,5 @@ func uncommentTLS(t *testing.T, config string) string {
 	if block == "" {
 		t.Fatal("the shipped configuration holds no transport_socket in a comment")
 	}
-	return replaceOnce(t, config, block, regexp.MustCompile(`(?m)^    # `).ReplaceAllString(block, "    "))
+	return harnesstest.ReplaceOnce(t, config, block, regexp.MustCompile(`(?m)^    # `).ReplaceAllString(block, "    "))
 }

@@ -6,12 +6,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 )
 
 // Over TCP, whoever has the token gives orders, and nobody else.
 func TestChangesOverTCPTakeTheToken(t *testing.T) {
 	t.Parallel()
-	state, dir := newState(t), tempDir(t)
+	state, dir := newState(t), harnesstest.TempDir(t)
 	file := filepath.Join(dir, "operators")
 	write := func(path, token string, mode os.FileMode) {
 		t.Helper()

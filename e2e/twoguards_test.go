@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jwtguard/jwtguard/e2e/harness"
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 	"github.com/jwtguard/jwtguard/internal/devissuer"
 )
 
@@ -20,7 +21,7 @@ func (w *world) successor() (next *harness.Guard, config string) {
 	metrics := freePort(w.t)
 	config = strings.Replace(w.config, w.metrics, metrics, 1)
 	config = strings.Replace(config, w.admin, w.admin+".2", 1)
-	next, err := harness.LaunchGuard(w.binary, tempDir(w.t), config, metrics)
+	next, err := harness.LaunchGuard(w.binary, harnesstest.TempDir(w.t), config, metrics)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -67,7 +68,7 @@ func TestASuccessorTakesOverDuringTheDrain(t *testing.T) {
 	client := harness.NewHTTP1()
 	defer client.CloseIdleConnections()
 	good := harness.Request{}.Bearer(w.token(nil))
-	load := harness.StartLoad(stepContext(t), 100, func(ctx context.Context) error {
+	load := harness.StartLoad(harnesstest.Step(t), 100, func(ctx context.Context) error {
 		resp, err := good.Over(ctx, client, w.envoy.Address)
 		if err == nil && resp.Status != http.StatusOK {
 			err = fmt.Errorf("%d %s", resp.Status, resp.Body)
@@ -82,7 +83,7 @@ func TestASuccessorTakesOverDuringTheDrain(t *testing.T) {
 	if err := first.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	if err := second.Ready(stepContext(t)); err != nil {
+	if err := second.Ready(harnesstest.Step(t)); err != nil {
 		t.Fatalf("%v: %s", err, second.Stderr)
 	}
 	select {

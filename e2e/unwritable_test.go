@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 )
 
 // A guard that could not write would forget what it is told: it says so at once.
@@ -16,7 +18,7 @@ func TestAGuardNeedsADirectoryThatItMayWriteTo(t *testing.T) {
 	if err := w.guard.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	dir := tempDir(t)
+	dir := harnesstest.TempDir(t)
 	file := filepath.Join(dir, "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -41,7 +43,7 @@ func TestAGuardNeedsADirectoryThatItMayWriteTo(t *testing.T) {
 	if err := os.WriteFile(path, []byte(strings.Replace(config, state, "state_dir: "+shut+"\n", 1)), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(stepContext(t), w.binary, "serve", "-c", path)
+	cmd := exec.CommandContext(harnesstest.Step(t), w.binary, "serve", "-c", path)
 	if os.Getuid() == 0 {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 	}

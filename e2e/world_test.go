@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jwtguard/jwtguard/e2e/harness"
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 	"github.com/jwtguard/jwtguard/internal/devissuer"
 )
 
@@ -55,9 +56,9 @@ type setup struct {
 func newWorld(t testing.TB, s setup) *world {
 	t.Helper()
 	if !s.alone {
-		envoyBinary(t) // no use in building the guard if there is none
+		harnesstest.EnvoyBinary(t) // no use in building the guard if there is none
 	}
-	w := &world{binary: guardBinary(t), guardDir: tempDir(t), key: devissuer.SharedKey("2026-11", "ES256")}
+	w := &world{binary: harnesstest.GuardBinary(t), guardDir: harnesstest.TempDir(t), key: devissuer.SharedKey("2026-11", "ES256")}
 	var err error
 	if w.issuer, err = devissuer.Start(devissuer.NewCA()); err != nil {
 		t.Fatal(err)
@@ -70,7 +71,7 @@ func newWorld(t testing.TB, s setup) *world {
 		places.GuardTCP = freePort(t)
 	}
 	if s.alone {
-		dir := tempDir(t)
+		dir := harnesstest.TempDir(t)
 		w.mesh = &mesh{t: t, dir: dir, socket: filepath.Join(dir, "authz.sock")}
 	} else {
 		w.mesh = newMesh(t, places, func(config string) string {
@@ -157,7 +158,7 @@ payments:
 // ready; flags are more of serve's.
 func (w *world) startGuard(flags ...string) {
 	w.t.Helper()
-	g, err := harness.StartGuard(stepContext(w.t), w.binary, w.guardDir, w.config, w.metrics, flags...)
+	g, err := harness.StartGuard(harnesstest.Step(w.t), w.binary, w.guardDir, w.config, w.metrics, flags...)
 	if err != nil {
 		w.t.Fatal(err) // the one before is still there to be stopped
 	}
@@ -186,16 +187,7 @@ func addRoute(t testing.TB, config, path, policy string) string {
                     "@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute
                     check_settings: { context_extensions: { jwtguard.policy: %s } }
 `, path, policy)
-	return replaceOnce(t, config, last, route+last)
-}
-
-func replaceOnce(t testing.TB, config, from, to string) string {
-	t.Helper()
-	config, err := harness.ReplaceOnce(config, from, to)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return config
+	return harnesstest.ReplaceOnce(t, config, last, route+last)
 }
 
 func freePort(t testing.TB) string {

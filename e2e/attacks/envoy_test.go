@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jwtguard/jwtguard/e2e/harness"
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 )
 
 // limit is how long Envoy may take for all requests together, on a busy machine.
@@ -139,13 +140,7 @@ func (e *envoy) check() {
 // guard on a socket.
 func newMesh(ctx context.Context, t *testing.T, socket string) *harness.Envoy {
 	t.Helper()
-	binary, err := harness.EnvoyBinary()
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	binary := harnesstest.EnvoyBinary(t)
 	upstream, err := harness.StartUpstream()
 	if err != nil {
 		t.Fatal(err)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"net"
-	"os"
 	"path/filepath"
 	"testing"
 
@@ -18,6 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 	"github.com/jwtguard/jwtguard/pkg/authz"
 )
 
@@ -25,13 +25,7 @@ import (
 // by the generated one.
 func listen(t testing.TB, s *authz.Server, ours bool) (socket string) {
 	t.Helper()
-	// A unix socket's path may have no more than 107 bytes.
-	dir, err := os.MkdirTemp("", "jg-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	socket = filepath.Join(dir, "authz.sock")
+	socket = filepath.Join(harnesstest.TempDir(t), "authz.sock")
 	l, err := net.Listen("unix", socket)
 	if err != nil {
 		t.Fatal(err)

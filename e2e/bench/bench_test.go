@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/jwtguard/jwtguard/e2e/harness"
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 	"github.com/jwtguard/jwtguard/internal/devissuer"
 	"github.com/jwtguard/jwtguard/internal/ledger"
 	"github.com/jwtguard/jwtguard/pkg/keyset"
@@ -48,12 +49,7 @@ func TestEveryPartIsMeasured(t *testing.T) {
 	for _, part := range parts {
 		t.Run(part.name, func(t *testing.T) {
 			if part.name == "envoy" {
-				if _, err := harness.EnvoyBinary(); err != nil {
-					if os.Getenv("CI") != "" {
-						t.Fatal(err)
-					}
-					t.Skip(err)
-				}
+				harnesstest.EnvoyBinary(t)
 			}
 			page := &page{out: new(bytes.Buffer)}
 			if err := part.run(t.Context(), page, p, binary); err != nil {

@@ -3,23 +3,17 @@ package main
 import (
 	"bytes"
 	"context"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/jwtguard/jwtguard/e2e/harness"
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 )
 
 // TestTheDemoTellsItsStory runs the demo as `make demo` does. The story checks
 // each of its lines itself.
 func TestTheDemoTellsItsStory(t *testing.T) {
-	if _, err := harness.EnvoyBinary(); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	harnesstest.EnvoyBinary(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	var out bytes.Buffer

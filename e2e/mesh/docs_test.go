@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 )
 
 const docs = "docs/kubernetes.md"
@@ -16,7 +18,7 @@ const docs = "docs/kubernetes.md"
 // indentation.
 func block(t *testing.T, language, holds string) string {
 	t.Helper()
-	for _, m := range regexp.MustCompile("(?ms)^( *)```"+language+"\n(.*?)^ *```$").FindAllStringSubmatch(readFile(t, docs), -1) {
+	for _, m := range regexp.MustCompile("(?ms)^( *)```"+language+"\n(.*?)^ *```$").FindAllStringSubmatch(harnesstest.ReadFile(t, docs), -1) {
 		if strings.Contains(m[2], holds) {
 			return strings.ReplaceAll("\n"+m[2], "\n"+m[1], "\n")
 		}
@@ -39,9 +41,9 @@ func TestCertificatesOfTheDocs(t *testing.T) {
 	}
 	p := variantPod(t, "service")
 	for name, from := range map[string]string{"tls.crt": "server.crt", "tls.key": "server.key", "ca.crt": "ca.crt"} {
-		p.secret("jwtguard-tls", name, readFile(t, dir+"/"+from))
+		p.secret("jwtguard-tls", name, harnesstest.ReadFile(t, dir+"/"+from))
 	}
-	p.authority = readFile(t, dir+"/ca.crt")
+	p.authority = harnesstest.ReadFile(t, dir+"/ca.crt")
 	p.start()
 	client, err := tls.LoadX509KeyPair(dir+"/client.crt", dir+"/client.key")
 	if err != nil {
@@ -58,7 +60,7 @@ func TestCertificatesOfTheDocs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.client(server).Check(stepContext(t), request(p.token(nil))); err == nil {
+	if _, err := p.client(server).Check(harnesstest.Step(t), request(p.token(nil))); err == nil {
 		t.Error("the guards' own certificate is taken for a client's")
 	}
 }
@@ -66,7 +68,7 @@ func TestCertificatesOfTheDocs(t *testing.T) {
 // TestValuesOfTheDocs: what the docs show as values is enough for the chart, once the
 // digest is one.
 func TestValuesOfTheDocs(t *testing.T) {
-	text := replaceOnce(t, block(t, "yaml", "repository:"), "sha256:...", "sha256:"+strings.Repeat("0", 64))
+	text := harnesstest.ReplaceOnce(t, block(t, "yaml", "repository:"), "sha256:...", "sha256:"+strings.Repeat("0", 64))
 	var v map[string]any
 	if err := yaml.Unmarshal([]byte(text), &v); err != nil {
 		t.Fatal(err)
@@ -80,8 +82,8 @@ func TestValuesOfTheDocs(t *testing.T) {
 
 // TestDocsNameTheVersionsThatWereTried holds what the docs say against go.mod.
 func TestDocsNameTheVersionsThatWereTried(t *testing.T) {
-	modules := readFile(t, "e2e/mesh/go.mod") + readFile(t, "e2e/mesh/apiserver/go.mod")
-	text := readFile(t, docs)
+	modules := harnesstest.ReadFile(t, "e2e/mesh/go.mod") + harnesstest.ReadFile(t, "e2e/mesh/apiserver/go.mod")
+	text := harnesstest.ReadFile(t, docs)
 	for module, says := range map[string]string{
 		"k8s.io/kubernetes":             "Kubernetes %s, the API server",
 		"sigs.k8s.io/kustomize/api":     "kustomize %s (API)",

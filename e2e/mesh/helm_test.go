@@ -22,6 +22,8 @@ import (
 	chartutil "helm.sh/helm/v4/pkg/chart/v2/util"
 	"helm.sh/helm/v4/pkg/engine"
 	"sigs.k8s.io/yaml"
+
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 )
 
 const chartDir = "deploy/helm/jwtguard"
@@ -114,7 +116,7 @@ func eachHelm(t *testing.T, test func(*testing.T, helm)) {
 func values(t testing.TB, over string) map[string]any {
 	t.Helper()
 	base, top := map[string]any{}, map[string]any{}
-	if err := yaml.Unmarshal([]byte(readFile(t, filepath.Join(chartDir, "ci", "service-values.yaml"))), &base); err != nil {
+	if err := yaml.Unmarshal([]byte(harnesstest.ReadFile(t, filepath.Join(chartDir, "ci", "service-values.yaml"))), &base); err != nil {
 		t.Fatal(err)
 	}
 	if err := yaml.Unmarshal([]byte(over), &top); err != nil {
@@ -127,7 +129,7 @@ func values(t testing.TB, over string) map[string]any {
 // lays them out.
 func shop(t testing.TB) string {
 	t.Helper()
-	dir := tempDir(t)
+	dir := openDir(t)
 	for to, from := range map[string]string{"": "e2e/mesh/testdata/shop", "charts/jwtguard": chartDir} {
 		if err := os.CopyFS(filepath.Join(dir, to), os.DirFS(from)); err != nil {
 			t.Fatal(err)

@@ -9,6 +9,8 @@ import (
 
 	psaapi "k8s.io/pod-security-admission/api"
 	"k8s.io/pod-security-admission/policy"
+
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 )
 
 // variants are the folders that can be applied.
@@ -164,12 +166,12 @@ func TestWithoutVolumeDiffersInItsVolumeAlone(t *testing.T) {
 // files, once at least.
 func edited(t testing.TB, file, from, to string) string {
 	t.Helper()
-	copied := tempDir(t)
+	copied := openDir(t)
 	if err := os.CopyFS(copied, os.DirFS(kubernetesDir)); err != nil {
 		t.Fatal(err)
 	}
 	file = filepath.Join(copied, file)
-	text := readFile(t, file)
+	text := harnesstest.ReadFile(t, file)
 	if !strings.Contains(text, from) {
 		t.Fatalf("%s does not hold %q", file, from)
 	}

@@ -1,110 +1,20 @@
 package mesh
 
 import (
-	"context"
-	"fmt"
 	"os"
-	"sync"
 	"testing"
-	"time"
 
-	"github.com/jwtguard/jwtguard/e2e/harness"
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 )
 
-// limit is how long any one step may take; tests that expect it to end sooner say so
-// themselves.
-const limit = 30 * time.Second
+func TestMain(m *testing.M) { harnesstest.Main(m, "../..") }
 
-// TestMain runs the tests in the checkout's folder: there the harness finds what it
-// builds and starts, and names of files read as they do in the docs.
-func TestMain(m *testing.M) {
-	if err := os.Chdir("../.."); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	code := m.Run()
-	if built.dir != "" {
-		os.RemoveAll(built.dir)
-	}
-	os.Exit(code)
-}
-
-// built holds the guard's binary, built once by whoever asks first.
-var built struct {
-	once sync.Once
-	dir  string
-	path string
-	err  error
-}
-
-// guardBinary is jwtguard, where any user may run it.
-func guardBinary(t testing.TB) string {
+// openDir is a folder that any user may enter.
+func openDir(t testing.TB) string {
 	t.Helper()
-	built.once.Do(func() {
-		if built.dir, built.err = os.MkdirTemp("", "jwtguard-mesh-"); built.err != nil {
-			return
-		}
-		if built.err = os.Chmod(built.dir, 0o755); built.err == nil {
-			built.path, built.err = harness.BuildGuard(built.dir)
-		}
-	})
-	if built.err != nil {
-		t.Fatal(built.err)
-	}
-	return built.path
-}
-
-// envoyBinary gives the Envoy to run. Without one the test is skipped, or fails where
-// CI=true: there a skipped test would pass for a good one.
-func envoyBinary(t testing.TB) string {
-	t.Helper()
-	binary, err := harness.EnvoyBinary()
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
-	return binary
-}
-
-// tempDir is a folder that any user may enter, with a short path: a unix socket's may
-// have no more than 107 bytes.
-func tempDir(t testing.TB) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "jg-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	dir := harnesstest.TempDir(t)
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	return dir
-}
-
-// stepContext bounds one step of a test.
-func stepContext(t testing.TB) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-func readFile(t testing.TB, path string) string {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
-func replaceOnce(t testing.TB, text, from, to string) string {
-	t.Helper()
-	text, err := harness.ReplaceOnce(text, from, to)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
 }

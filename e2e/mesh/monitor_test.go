@@ -10,13 +10,15 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 )
 
 // TestMonitorsFindTheGuards: each guard is scraped by one of the two, at a port that is
 // there, and never by both.
 func TestMonitorsFindTheGuards(t *testing.T) {
-	pod := the[*monitoringv1.PodMonitor](t, mustDecode(t, []byte(readFile(t, "deploy/prometheus/podmonitor.yaml"))), guardName)
-	service := the[*monitoringv1.ServiceMonitor](t, mustDecode(t, []byte(readFile(t, "deploy/prometheus/servicemonitor.yaml"))), guardName)
+	pod := the[*monitoringv1.PodMonitor](t, mustDecode(t, []byte(harnesstest.ReadFile(t, "deploy/prometheus/podmonitor.yaml"))), guardName)
+	service := the[*monitoringv1.ServiceMonitor](t, mustDecode(t, []byte(harnesstest.ReadFile(t, "deploy/prometheus/servicemonitor.yaml"))), guardName)
 	if !pod.Spec.NamespaceSelector.Any || !service.Spec.NamespaceSelector.Any {
 		t.Error("guards of other namespaces are not found")
 	}

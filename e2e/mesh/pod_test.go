@@ -15,6 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/jwtguard/jwtguard/e2e/harness"
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 	"github.com/jwtguard/jwtguard/internal/devissuer"
 )
 
@@ -59,7 +60,7 @@ func newPod(t testing.TB, all objects) *pod {
 	p.issuer.Publish(p.key)
 	p.authority, p.server = string(p.issuer.CA.PEM()), serverName
 	// Containers have the CAs of their image; here, these are the issuer's.
-	cas := filepath.Join(tempDir(t), "ca.pem")
+	cas := filepath.Join(openDir(t), "ca.pem")
 	p.must(p.issuer.CA.WriteFile(cas))
 	p.must(os.Chmod(cas, 0o644))
 	t.Setenv("SSL_CERT_FILE", cas)
@@ -121,7 +122,7 @@ func (p *pod) fresh() {
 // fsGroup, and has what is made in it belong to that group as well.
 func (p *pod) folder(volume string, mode os.FileMode) {
 	p.t.Helper()
-	dir := tempDir(p.t)
+	dir := openDir(p.t)
 	if group := p.template.Spec.SecurityContext.FSGroup; group != nil && p.asUsers {
 		p.must(os.Chown(dir, 0, int(*group)))
 		mode |= os.ModeSetgid
@@ -216,7 +217,7 @@ func (p *pod) command(container, program string, args ...string) []string {
 // start starts the guard and waits until it is ready.
 func (p *pod) start() {
 	p.t.Helper()
-	command := p.command(guardName, guardBinary(p.t), p.guardArgs()...)
+	command := p.command(guardName, harnesstest.GuardBinary(p.t), p.guardArgs()...)
 	program, err := exec.LookPath(command[0])
 	p.must(err)
 	process, err := harness.StartProcess(guardName, program, command[1:]...)
@@ -229,7 +230,7 @@ func (p *pod) start() {
 			p.t.Logf("jwtguard said:\n%s", guard.Stderr)
 		}
 	})
-	if err := guard.Ready(stepContext(p.t)); err != nil {
+	if err := guard.Ready(harnesstest.Step(p.t)); err != nil {
 		p.t.Fatalf("%v: %s", err, guard.Stderr)
 	}
 }
@@ -241,10 +242,10 @@ func (p *pod) exec(args ...string) harness.Said {
 	for i := range args {
 		args[i] = p.mapped(args[i])
 	}
-	command := p.command(guardName, guardBinary(p.t), args...)
+	command := p.command(guardName, harnesstest.GuardBinary(p.t), args...)
 	program, err := exec.LookPath(command[0])
 	p.must(err)
-	said, err := harness.Command(stepContext(p.t), program, command[1:]...)
+	said, err := harness.Command(harnesstest.Step(p.t), program, command[1:]...)
 	p.must(err)
 	return said
 }

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/status"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 	"github.com/jwtguard/jwtguard/internal/devissuer"
 )
 
@@ -62,7 +63,7 @@ func TestSharedGuardAnswersOverMutualTLS(t *testing.T) {
 			if stranger != nil {
 				c = *stranger
 			}
-			if _, err := p.client(c).Check(stepContext(t), request(p.token(nil))); status.Code(err) != codes.Unavailable {
+			if _, err := p.client(c).Check(harnesstest.Step(t), request(p.token(nil))); status.Code(err) != codes.Unavailable {
 				t.Errorf("%s: got %v, want no connection", name, err)
 			}
 		}
@@ -85,12 +86,12 @@ func TestConfigMapIsReadAgain(t *testing.T) {
 	text := the[*corev1.ConfigMap](t, p.all, guardName).Data["jwtguard.yaml"]
 	change := func(text string) { p.publish("jwtguard-config", map[string]string{"jwtguard.yaml": text}) }
 
-	change(replaceOnce(t, text, "  default:\n    issuers: [corp]\n", "  default:\n    issuers: [corp]\n    required_scopes: [pay]\n"))
+	change(harnesstest.ReplaceOnce(t, text, "  default:\n    issuers: [corp]\n", "  default:\n    issuers: [corp]\n    required_scopes: [pay]\n"))
 	p.says(`"msg":"config_reloaded"`)
 	if got := p.reason(envoy, p.token(nil)); got != "scope_insufficient" {
 		t.Errorf("after the change: %s", got)
 	}
-	change(replaceOnce(t, text, "max_lifetime: 15m", "max_lifetime: 15"))
+	change(harnesstest.ReplaceOnce(t, text, "max_lifetime: 15m", "max_lifetime: 15"))
 	p.says(`"msg":"config_reload_failed"`)
 	if got := p.reason(envoy, p.token(nil)); got != "scope_insufficient" {
 		t.Errorf("after the mistake: %s", got)
@@ -125,7 +126,7 @@ func TestWhatAPodForgets(t *testing.T) {
 			p.fresh()
 			if c.keys != "" {
 				text := the[*corev1.ConfigMap](t, p.all, guardName).Data["jwtguard.yaml"]
-				p.publish("jwtguard-config", map[string]string{"jwtguard.yaml": replaceOnce(t, text, "  max_lifetime: 15m\n", "  max_lifetime: 15m\n  keys:\n"+c.keys)})
+				p.publish("jwtguard-config", map[string]string{"jwtguard.yaml": harnesstest.ReplaceOnce(t, text, "  max_lifetime: 15m\n", "  max_lifetime: 15m\n  keys:\n"+c.keys)})
 			}
 			p.start()
 			if got := p.reason(p.client(p.issuer.CA.Client("envoy")), p.token(nil)); got != c.reason {
@@ -152,7 +153,7 @@ func TestStateIsTheGuardsAlone(t *testing.T) {
 // says waits for a line of the guard's log.
 func (p *pod) says(part string) {
 	p.t.Helper()
-	_, _, err := p.guard.Stderr.Next(stepContext(p.t), 0, func(line string) bool { return strings.Contains(line, part) })
+	_, _, err := p.guard.Stderr.Next(harnesstest.Step(p.t), 0, func(line string) bool { return strings.Contains(line, part) })
 	if err != nil {
 		p.t.Fatalf("the log does not say %s: %v", part, err)
 	}
@@ -180,7 +181,7 @@ func (p *pod) client(c tls.Certificate) authv3.AuthorizationClient {
 // reason asks about a token, "" for none, and gives the guard's reason.
 func (p *pod) reason(c authv3.AuthorizationClient, token string) string {
 	p.t.Helper()
-	answer, err := c.Check(stepContext(p.t), request(token))
+	answer, err := c.Check(harnesstest.Step(p.t), request(token))
 	p.must(err)
 	return answer.GetDynamicMetadata().GetFields()["reason"].GetStringValue()
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 	"github.com/jwtguard/jwtguard/internal/config"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
@@ -63,7 +64,7 @@ func TestSidecarTemplatesNeedTheirMode(t *testing.T) {
 // TestSchemaKnowsEverySetting holds the schema against the configuration that the docs
 // show in full: the guard reads the same from the chart's ConfigMap.
 func TestSchemaKnowsEverySetting(t *testing.T) {
-	_, text, _ := strings.Cut(readFile(t, "docs/configuration.md"), "```yaml\n")
+	_, text, _ := strings.Cut(harnesstest.ReadFile(t, "docs/configuration.md"), "```yaml\n")
 	text, _, _ = strings.Cut(text, "```")
 	var full map[string]any
 	if err := yaml.Unmarshal([]byte(text), &full); err != nil {

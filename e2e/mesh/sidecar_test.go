@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/jwtguard/jwtguard/e2e/harness"
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 	"github.com/jwtguard/jwtguard/internal/devissuer"
 )
 
@@ -29,10 +30,10 @@ func TestEnvoyAsksTheSidecar(t *testing.T) {
 			send := func(request harness.Request) harness.Access {
 				t.Helper()
 				from := envoy.Stdout.Len()
-				if _, err := request.HTTP1(stepContext(t), envoy.Address); err != nil {
+				if _, err := request.HTTP1(harnesstest.Step(t), envoy.Address); err != nil {
 					t.Fatal(err)
 				}
-				access, _, err := envoy.NextAccess(stepContext(t), from)
+				access, _, err := envoy.NextAccess(harnesstest.Step(t), from)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -73,7 +74,7 @@ func TestEnvoyNeedsTheGroupOfTheSocket(t *testing.T) {
 	}
 	envoy := p.startEnvoy(theirUpstream["gateway"])
 	p.start()
-	got, err := harness.Request{}.Bearer(p.token(nil)).HTTP1(stepContext(t), envoy.Address)
+	got, err := harness.Request{}.Bearer(p.token(nil)).HTTP1(harnesstest.Step(t), envoy.Address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,8 +85,8 @@ func TestEnvoyNeedsTheGroupOfTheSocket(t *testing.T) {
 
 // TestEnvoysFileIsTheShippedOne: what deploy/envoy is tested for holds here as well.
 func TestEnvoysFileIsTheShippedOne(t *testing.T) {
-	shipped := replaceOnce(t, readFile(t, "deploy/envoy/envoy.yaml"), "is jwtguard.yaml beside it.", "is ../sidecar/jwtguard.yaml.")
-	if diff := diffText(shipped, readFile(t, kubernetesDir+"/workload/envoy.yaml")); diff != "" {
+	shipped := harnesstest.ReplaceOnce(t, harnesstest.ReadFile(t, "deploy/envoy/envoy.yaml"), "is jwtguard.yaml beside it.", "is ../sidecar/jwtguard.yaml.")
+	if diff := diffText(shipped, harnesstest.ReadFile(t, kubernetesDir+"/workload/envoy.yaml")); diff != "" {
 		t.Errorf("workload/envoy.yaml (- deploy/envoy/envoy.yaml, + there):\n%s", diff)
 	}
 	for from, to := range map[string]string{
@@ -93,9 +94,9 @@ func TestEnvoysFileIsTheShippedOne(t *testing.T) {
 		theirUpstream["workload"]:                theirUpstream["gateway"],
 		"127.0.0.1 : 8080                 the":   "upstream : 8080                  the",
 	} {
-		shipped = replaceOnce(t, shipped, from, to)
+		shipped = harnesstest.ReplaceOnce(t, shipped, from, to)
 	}
-	if diff := diffText(shipped, readFile(t, kubernetesDir+"/gateway/envoy.yaml")); diff != "" {
+	if diff := diffText(shipped, harnesstest.ReadFile(t, kubernetesDir+"/gateway/envoy.yaml")); diff != "" {
 		t.Errorf("gateway/envoy.yaml (- deploy/envoy/envoy.yaml, + there):\n%s", diff)
 	}
 }
@@ -104,7 +105,7 @@ func TestEnvoysFileIsTheShippedOne(t *testing.T) {
 func (p *pod) startEnvoy(upstream string) *harness.Envoy {
 	t := p.t
 	t.Helper()
-	binary := envoyBinary(t)
+	binary := harnesstest.EnvoyBinary(t)
 	behind, err := harness.StartUpstream()
 	p.must(err)
 	t.Cleanup(func() { behind.Stop() })
@@ -117,10 +118,10 @@ func (p *pod) startEnvoy(upstream string) *harness.Envoy {
 	}
 	text, err = harness.Places{
 		Ingress: "127.0.0.1:0", Admin: "127.0.0.1:0", GuardSocket: p.volumes["jwtguard-socket"] + "/authz.sock",
-	}.Fill(replaceOnce(t, text, upstream, fmt.Sprintf("address: %s, port_value: %s ", host, port)))
+	}.Fill(harnesstest.ReplaceOnce(t, text, upstream, fmt.Sprintf("address: %s, port_value: %s ", host, port)))
 	p.must(err)
 
-	dir := tempDir(t)
+	dir := openDir(t)
 	p.must(os.Chmod(dir, 0o777)) // it writes the address of its admin interface there
 	command := p.command("envoy", binary)
 	if p.asUsers {
@@ -130,7 +131,7 @@ func (p *pod) startEnvoy(upstream string) *harness.Envoy {
 	}
 	script := filepath.Join(dir, "envoy")
 	p.must(os.WriteFile(script, []byte("#!/bin/sh\nexec "+strings.Join(command, " ")+" \"$@\"\n"), 0o755))
-	envoy, err := harness.StartEnvoy(stepContext(t), script, dir, text)
+	envoy, err := harness.StartEnvoy(harnesstest.Step(t), script, dir, text)
 	p.must(err)
 	t.Cleanup(func() { envoy.Stop() })
 	return envoy

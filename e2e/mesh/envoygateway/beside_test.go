@@ -8,13 +8,14 @@ import (
 	"testing"
 
 	"github.com/jwtguard/jwtguard/e2e/harness"
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 	"github.com/jwtguard/jwtguard/internal/devissuer"
 )
 
 // besideJWT is what is shipped with Envoy Gateway's own jwt in the same policy.
 func besideJWT(w *world) string {
 	w.t.Helper()
-	return replaceOnce(w.t, sidecar(w.t), "    statusOnError: 503\n    timeout: 2s\n",
+	return harnesstest.ReplaceOnce(w.t, sidecar(w.t), "    statusOnError: 503\n    timeout: 2s\n",
 		"    statusOnError: 503\n    timeout: 2s\n  jwt:\n    providers:\n    - name: corp\n      issuer: "+w.issuer.URL+
 			"\n      audiences: [payments-api]\n      localJWKS: { type: Inline, inline: '"+w.jwks()+"' }\n")
 }
@@ -40,7 +41,7 @@ func (w *world) jwks() string {
 // enforces, and the access log tells about both.
 func TestShadowModeInFrontOfEnvoyGatewaysJWT(t *testing.T) {
 	w := newWorld(t, sidecarConfig, func(config string) string {
-		return replaceOnce(t, config, "  default:\n", "  default:\n    mode: shadow\n")
+		return harnesstest.ReplaceOnce(t, config, "  default:\n", "  default:\n    mode: shadow\n")
 	})
 	w.startGateway(besideJWT(w))
 	good := w.token(nil)
@@ -78,8 +79,8 @@ func (w *world) compare(name, token string, status int, details, decision, reaso
 func TestConfigurationOutOfEnvoyGatewaysJWT(t *testing.T) {
 	w := newWorld(t, sidecarConfig, nil)
 	translated := egctl(t, "x", "translate", "--from", "gateway-api", "--to", "xds", "-o", "json",
-		"-f", tempFile(t, replaceOnce(t, together(besideJWT(w), w.cluster()), "from: Selector", "from: All")))
-	said, err := harness.Command(stepContext(t), guardBinary(t), "check", "--from-envoy", tempFile(t, translated))
+		"-f", tempFile(t, harnesstest.ReplaceOnce(t, together(besideJWT(w), w.cluster()), "from: Selector", "from: All")))
+	said, err := harness.Command(harnesstest.Step(t), harnesstest.GuardBinary(t), "check", "--from-envoy", tempFile(t, translated))
 	if err != nil || said.Status > 1 {
 		t.Fatal(err, said)
 	}

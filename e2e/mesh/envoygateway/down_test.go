@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/jwtguard/jwtguard/e2e/harness"
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 )
 
 func TestNothingPassesWithoutAGuard(t *testing.T) {
@@ -25,7 +26,7 @@ func TestNothingPassesWithoutAGuard(t *testing.T) {
 // What failOpen does, which nobody should set: whoever can overload a guard gets in.
 func TestFailOpenLetsEverythingPassUnchecked(t *testing.T) {
 	w := newWorld(t, sidecarConfig, nil)
-	w.startGateway(replaceOnce(t, sidecar(t), "failOpen: false", "failOpen: true"))
+	w.startGateway(harnesstest.ReplaceOnce(t, sidecar(t), "failOpen: false", "failOpen: true"))
 	if resp, log := w.send(harness.Request{}); resp.Status != http.StatusUnauthorized {
 		t.Errorf("while the guard is there: status %d and %s", resp.Status, log.Line)
 	}
@@ -39,7 +40,7 @@ func TestFailOpenLetsEverythingPassUnchecked(t *testing.T) {
 // otherwise (TestMistakesClose).
 func TestFailOpenLetsMistakesPass(t *testing.T) {
 	w := newWorld(t, sidecarConfig, nil)
-	unmet := w.start(replaceOnce(t, without(t, sidecar(t), "Backend", "jwtguard"), "failOpen: false", "failOpen: true"))
+	unmet := w.start(harnesstest.ReplaceOnce(t, without(t, sidecar(t), "Backend", "jwtguard"), "failOpen: false", "failOpen: true"))
 	if resp, log := w.send(harness.Request{}); resp.Status != http.StatusOK || len(unmet) == 0 {
 		t.Errorf("status %d and %s; the status says %q", resp.Status, log.Line, unmet)
 	}
@@ -48,12 +49,12 @@ func TestFailOpenLetsMistakesPass(t *testing.T) {
 // While the guard restarts, its checks are tried again.
 func TestARestartOfTheGuardCostsNoRequest(t *testing.T) {
 	w := newWorld(t, sidecarConfig, nil)
-	w.startGateway(replaceOnce(t, sidecar(t), "timeout: 2s", "timeout: "+limit.String())) // this machine may be busy
+	w.startGateway(harnesstest.ReplaceOnce(t, sidecar(t), "timeout: 2s", "timeout: "+harnesstest.StepLimit.String())) // this machine may be busy
 	w.guard.Kill()
 	token := w.token(nil)
 	answered := make(chan harness.Response, 1)
 	go func() {
-		resp, err := harness.Request{}.Bearer(token).HTTP1(stepContext(t), w.envoy.Address)
+		resp, err := harness.Request{}.Bearer(token).HTTP1(harnesstest.Step(t), w.envoy.Address)
 		if err != nil {
 			t.Error(err)
 		}
@@ -68,7 +69,7 @@ func TestARestartOfTheGuardCostsNoRequest(t *testing.T) {
 
 func TestWithoutRetryARestartCostsRequests(t *testing.T) {
 	w := newWorld(t, sidecarConfig, nil)
-	w.startGateway(replaceOnce(t, sidecar(t), "numRetries: 50", "numRetries: 0"))
+	w.startGateway(harnesstest.ReplaceOnce(t, sidecar(t), "numRetries: 50", "numRetries: 0"))
 	w.guard.Kill()
 	if resp, log := w.send(harness.Request{}.Bearer(w.token(nil))); resp.Status != http.StatusServiceUnavailable {
 		t.Errorf("status %d and %s", resp.Status, log.Line)
@@ -78,7 +79,7 @@ func TestWithoutRetryARestartCostsRequests(t *testing.T) {
 // checkFailed waits until Envoy found no guard.
 func (w *world) checkFailed() {
 	w.t.Helper()
-	for ctx := stepContext(w.t); ; {
+	for ctx := harnesstest.Step(w.t); ; {
 		stats, err := w.envoy.AdminGet(ctx, "/stats?usedonly&filter=securitypolicy.*upstream_cx_connect_fail$")
 		if err != nil {
 			w.t.Fatal(err)

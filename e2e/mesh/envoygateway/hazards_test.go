@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/jwtguard/jwtguard/e2e/harness"
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 	"github.com/jwtguard/jwtguard/internal/devissuer"
 )
 
@@ -28,7 +29,7 @@ func TestAPolicyOfARouteMayTakeTheGuardAway(t *testing.T) {
 		status int
 	}{
 		"without mergeType": {cors, http.StatusOK},
-		"with mergeType":    {replaceOnce(t, cors, "  cors:", "  mergeType: StrategicMerge\n  cors:"), http.StatusUnauthorized},
+		"with mergeType":    {harnesstest.ReplaceOnce(t, cors, "  cors:", "  mergeType: StrategicMerge\n  cors:"), http.StatusUnauthorized},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, sidecarConfig, nil)
@@ -59,7 +60,7 @@ func TestMistakesClose(t *testing.T) {
 			status:    500, unmet: "ReferenceGrant", target: "/payments", reason: "<null>", details: "direct_response",
 		},
 		"a policy that the guard does not know": {
-			manifests: replaceOnce(t, sidecar(t), "value: payments\n", "value: payment\n"),
+			manifests: harnesstest.ReplaceOnce(t, sidecar(t), "value: payments\n", "value: payment\n"),
 			status:    403, target: "/payments", reason: "policy_unknown", details: "ext_authz_denied",
 		},
 	} {

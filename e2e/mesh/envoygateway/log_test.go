@@ -6,12 +6,14 @@ import (
 	egv1a1 "github.com/envoyproxy/gateway/api/v1alpha1"
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
+
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 )
 
 // Whoever reads the access log finds the fields of deploy/envoy in it, in either way.
 func TestTheAccessLogIsTheOneOfDeployEnvoy(t *testing.T) {
 	var envoy any
-	if err := yaml.Unmarshal([]byte(readFile(t, "deploy/envoy/envoy.yaml")), &envoy); err != nil {
+	if err := yaml.Unmarshal([]byte(harnesstest.ReadFile(t, "deploy/envoy/envoy.yaml")), &envoy); err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]string{}

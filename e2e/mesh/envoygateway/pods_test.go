@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/jwtguard/jwtguard/e2e/harness"
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 )
 
 // guardName is what the guard's container is called everywhere: commands in the docs
@@ -24,13 +25,13 @@ const guardName = "jwtguard"
 // tests for what it makes by default, patched in its way as the EnvoyProxy says.
 func proxies(t testing.TB) *appsv1.Deployment {
 	t.Helper()
-	module, err := harness.Command(stepContext(t), "go", "-C", "e2e/mesh/envoygateway", "list", "-m", "-f", "{{.Dir}}", "github.com/envoyproxy/gateway")
+	module, err := harness.Command(harnesstest.Step(t), "go", "-C", "e2e/mesh/envoygateway", "list", "-m", "-f", "{{.Dir}}", "github.com/envoyproxy/gateway")
 	if err != nil || module.Status != 0 {
 		t.Fatal(err, module)
 	}
 	var made appsv1.Deployment
 	file := strings.TrimSpace(module.Stdout) + "/internal/infrastructure/kubernetes/proxy/testdata/deployments/default.yaml"
-	if err := yaml.UnmarshalStrict([]byte(readFile(t, file)), &made); err != nil {
+	if err := yaml.UnmarshalStrict([]byte(harnesstest.ReadFile(t, file)), &made); err != nil {
 		t.Fatal(err)
 	}
 	spec := the[*egv1a1.EnvoyProxy](t, sidecar(t), guardName).Spec.Provider.Kubernetes.EnvoyDeployment
@@ -99,7 +100,7 @@ func TestTheProxysPods(t *testing.T) {
 // The guard in these pods is the one of deploy/kubernetes, which is tried there.
 func TestTheGuardIsTheOneOfDeployKubernetes(t *testing.T) {
 	var theirs appsv1.Deployment
-	if err := yaml.UnmarshalStrict([]byte(readFile(t, "deploy/kubernetes/sidecar/patch.yaml")), &theirs); err != nil {
+	if err := yaml.UnmarshalStrict([]byte(harnesstest.ReadFile(t, "deploy/kubernetes/sidecar/patch.yaml")), &theirs); err != nil {
 		t.Fatal(err)
 	}
 	d := proxies(t)

@@ -20,6 +20,8 @@ import (
 	gwapiv1b1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
+
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 )
 
 // sidecar is what is applied for guards in the proxies' pods, with a workload's routes.
@@ -32,10 +34,10 @@ func sidecar(t testing.TB) string {
 // routes/payments.yaml has for it.
 func shared(t testing.TB) string {
 	t.Helper()
-	_, line, _ := strings.Cut(readFile(t, folder+"/routes/payments.yaml"), "# With ../shared: ")
+	_, line, _ := strings.Cut(harnesstest.ReadFile(t, folder+"/routes/payments.yaml"), "# With ../shared: ")
 	line, _, _ = strings.Cut(line, "\n")
 	const refs = "- group: gateway.envoyproxy.io\n        kind: Backend\n        name: jwtguard\n        namespace: ingress\n"
-	return together(kustomize(t, folder+"/shared"), replaceOnce(t, kustomize(t, folder+"/routes"), refs, "- "+line+"\n"))
+	return together(kustomize(t, folder+"/shared"), harnesstest.ReplaceOnce(t, kustomize(t, folder+"/routes"), refs, "- "+line+"\n"))
 }
 
 func together(manifests ...string) string { return strings.Join(manifests, "\n---\n") }

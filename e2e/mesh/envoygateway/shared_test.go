@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/jwtguard/jwtguard/e2e/harness"
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 	"github.com/jwtguard/jwtguard/internal/devissuer"
 )
 
@@ -72,7 +73,7 @@ func TestStrangersAreNotBelieved(t *testing.T) {
 func (w *world) cluster() string {
 	w.t.Helper()
 	cert, key := devissuer.KeyPairPEM(w.client)
-	all := []string{readFile(w.t, "e2e/mesh/envoygateway/testdata/cluster.yaml")}
+	all := []string{harnesstest.ReadFile(w.t, "e2e/mesh/envoygateway/testdata/cluster.yaml")}
 	for _, o := range []any{
 		corev1.ConfigMap{
 			TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},

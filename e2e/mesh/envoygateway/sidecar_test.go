@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/jwtguard/jwtguard/e2e/harness"
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 	"github.com/jwtguard/jwtguard/internal/devissuer"
 )
 
@@ -73,7 +74,7 @@ func TestForgedIdentityIsRemoved(t *testing.T) {
 			}
 		}
 	}
-	if resp, err := (harness.Request{}).Bearer(w.token(nil)).Header("x_jwt_sub", "mallory").HTTP1(stepContext(t), w.envoy.Address); err != nil || resp.Status != http.StatusBadRequest {
+	if resp, err := (harness.Request{}).Bearer(w.token(nil)).Header("x_jwt_sub", "mallory").HTTP1(harnesstest.Step(t), w.envoy.Address); err != nil || resp.Status != http.StatusBadRequest {
 		t.Errorf("a header with an underscore: %v, status %d", err, resp.Status)
 	}
 }

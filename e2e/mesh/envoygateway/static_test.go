@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 )
 
 // listenerName is what Envoy Gateway calls the gateway's only listener.
@@ -33,9 +35,9 @@ func newPlane(t testing.TB, manifests string) *plane {
 	t.Helper()
 	const selector = "        from: Selector\n        selector:\n          matchLabels:\n            ingress: \"true\"\n"
 	const service = "  name: jwtguard\n  namespace: jwtguard\nspec:\n  ports:\n"
-	manifests = replaceOnce(t, manifests, selector, "        from: All\n")
+	manifests = harnesstest.ReplaceOnce(t, manifests, selector, "        from: All\n")
 	if host, _, _ := net.SplitHostPort(guardAddress); strings.Contains(manifests, service) {
-		manifests = replaceOnce(t, manifests, service, strings.Replace(service, "spec:\n", "spec:\n  clusterIP: "+host+"\n", 1))
+		manifests = harnesstest.ReplaceOnce(t, manifests, service, strings.Replace(service, "spec:\n", "spec:\n  clusterIP: "+host+"\n", 1))
 	}
 	text := egctl(t, "x", "translate", "--from", "gateway-api", "--to", "gateway-api,xds", "-o", "json", "-f", tempFile(t, manifests))
 	var all object

@@ -6,6 +6,8 @@ import (
 
 	egv1a1 "github.com/envoyproxy/gateway/api/v1alpha1"
 	"sigs.k8s.io/yaml"
+
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 )
 
 // everything is all that deploy/envoy-gateway has applied.
@@ -28,12 +30,12 @@ func TestEnvoyGatewayTakesTheManifests(t *testing.T) {
 func TestEnvoyGatewayRefusesMistakes(t *testing.T) {
 	all := sidecar(t)
 	for name, text := range map[string]string{
-		"an unknown field":            replaceOnce(t, all, "failOpen: false", "failOpened: false"),
-		"a status that is none":       replaceOnce(t, all, "statusOnError: 503", "statusOnError: 200"),
-		"a trigger that is unknown":   replaceOnce(t, all, "- refused-stream\n", "- refused\n"),
-		"an extension with no value":  replaceOnce(t, all, "type: Value\n      value: payments", "type: ValueRef\n      value: payments"),
-		"a policy for nothing":        replaceOnce(t, all, "  - group: gateway.networking.k8s.io\n    kind: HTTPRoute\n    name: shop\n    sectionName: open\n", "  []\n"),
-		"a merge of a gateway policy": replaceOnce(t, all, "  extAuth:\n    failOpen: false", "  mergeType: StrategicMerge\n  extAuth:\n    failOpen: false"),
+		"an unknown field":            harnesstest.ReplaceOnce(t, all, "failOpen: false", "failOpened: false"),
+		"a status that is none":       harnesstest.ReplaceOnce(t, all, "statusOnError: 503", "statusOnError: 200"),
+		"a trigger that is unknown":   harnesstest.ReplaceOnce(t, all, "- refused-stream\n", "- refused\n"),
+		"an extension with no value":  harnesstest.ReplaceOnce(t, all, "type: Value\n      value: payments", "type: ValueRef\n      value: payments"),
+		"a policy for nothing":        harnesstest.ReplaceOnce(t, all, "  - group: gateway.networking.k8s.io\n    kind: HTTPRoute\n    name: shop\n    sectionName: open\n", "  []\n"),
+		"a merge of a gateway policy": harnesstest.ReplaceOnce(t, all, "  extAuth:\n    failOpen: false", "  mergeType: StrategicMerge\n  extAuth:\n    failOpen: false"),
 	} {
 		if len(refused(t, text)) == 0 {
 			t.Errorf("%s: taken", name)
@@ -48,7 +50,7 @@ func TestValuesSwitchOnWhatIsNeeded(t *testing.T) {
 			EnvoyGateway egv1a1.EnvoyGatewaySpec `json:"envoyGateway"`
 		} `json:"config"`
 	}
-	if err := yaml.UnmarshalStrict([]byte(readFile(t, folder+"/values.yaml")), &values); err != nil {
+	if err := yaml.UnmarshalStrict([]byte(harnesstest.ReadFile(t, folder+"/values.yaml")), &values); err != nil {
 		t.Fatal(err)
 	}
 	if e := values.Config.EnvoyGateway.ExtensionAPIs; e == nil || !e.EnableBackend || !e.EnableEnvoyPatchPolicy {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jwtguard/jwtguard/e2e/harness"
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 	"github.com/jwtguard/jwtguard/internal/devissuer"
 )
 
@@ -45,8 +46,8 @@ type world struct {
 // changes. It runs until the test ends.
 func newWorld(t testing.TB, shipped string, edit func(string) string) *world {
 	t.Helper()
-	envoyBinary(t) // no use in building the guard if there is none
-	w := &world{t: t, dir: tempDir(t), key: devissuer.SharedKey("2026-11", "ES256")}
+	harnesstest.EnvoyBinary(t) // no use in building the guard if there is none
+	w := &world{t: t, dir: harnesstest.TempDir(t), key: devissuer.SharedKey("2026-11", "ES256")}
 	var err error
 	if w.issuer, err = devissuer.Start(devissuer.NewCA()); err != nil {
 		t.Fatal(err)
@@ -59,7 +60,7 @@ func newWorld(t testing.TB, shipped string, edit func(string) string) *world {
 	t.Cleanup(func() { w.upstream.Stop() })
 	w.authority, w.client = w.issuer.CA, w.issuer.CA.Client("envoy")
 	w.metrics, w.grpc = w.freePort(), w.freePort()
-	w.config = w.placed(readFile(t, shipped))
+	w.config = w.placed(harnesstest.ReadFile(t, shipped))
 	if edit != nil {
 		w.config = edit(w.config)
 	}
@@ -82,7 +83,7 @@ func (w *world) placed(config string) string {
 	cert, key := devissuer.KeyPairPEM(w.issuer.CA.Server(serverName))
 	w.file("tls.crt", cert)
 	w.file("tls.key", key)
-	config = replaceOnce(w.t, config, "  issuer: https://issuer.example.com\n",
+	config = harnesstest.ReplaceOnce(w.t, config, "  issuer: https://issuer.example.com\n",
 		"  issuer: "+w.issuer.URL+"\n  jwks: { ca_file: "+ca+", interval: 1s }\n")
 	config = strings.NewReplacer(`":9193"`, w.metrics, `":9191"`, w.grpc, "drain: 15s", "drain: 0s").Replace(config)
 	for _, volume := range []string{"/run/jwtguard/", "/run/jwtguard-admin/", "/var/lib/jwtguard/", "/etc/jwtguard-tls/"} {
@@ -112,7 +113,7 @@ func (w *world) freePort() string {
 // startGuard starts the guard, again if it ran before, and waits until it is ready.
 func (w *world) startGuard() {
 	w.t.Helper()
-	g, err := harness.StartGuard(stepContext(w.t), guardBinary(w.t), w.dir, w.config, w.metrics)
+	g, err := harness.StartGuard(harnesstest.Step(w.t), harnesstest.GuardBinary(w.t), w.dir, w.config, w.metrics)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -138,7 +139,7 @@ func (w *world) start(manifests string) []string {
 		guardAddress:               w.grpc,
 		"10.96.0.8:8080":           w.upstream.Address, // testdata/cluster.yaml
 	}
-	e, err := harness.StartEnvoy(stepContext(w.t), envoyBinary(w.t), tempDir(w.t), p.static(at, w.secrets()))
+	e, err := harness.StartEnvoy(harnesstest.Step(w.t), harnesstest.EnvoyBinary(w.t), harnesstest.TempDir(w.t), p.static(at, w.secrets()))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -165,7 +166,7 @@ func (w *world) token(more devissuer.Claims) string { return w.key.Token(w.claim
 // send gives the answer to a request and the access log line about it.
 func (w *world) send(r harness.Request) (harness.Response, harness.Access) {
 	w.t.Helper()
-	ctx := stepContext(w.t)
+	ctx := harnesstest.Step(w.t)
 	from := w.envoy.Stdout.Len()
 	resp, err := r.HTTP1(ctx, w.envoy.Address)
 	if err != nil {
@@ -181,7 +182,7 @@ func (w *world) send(r harness.Request) (harness.Response, harness.Access) {
 // revoke orders the guard to revoke the world's key.
 func (w *world) revoke() {
 	w.t.Helper()
-	said, err := harness.Command(stepContext(w.t), guardBinary(w.t), "keys", "revoke", "-c", filepath.Join(w.dir, "jwtguard.yaml"),
+	said, err := harness.Command(harnesstest.Step(w.t), harnesstest.GuardBinary(w.t), "keys", "revoke", "-c", filepath.Join(w.dir, "jwtguard.yaml"),
 		"--force", "--reason", "a test", "corp", w.key.KID)
 	if err != nil || said.Status != 0 {
 		w.t.Fatal(err, said)

@@ -9,6 +9,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	networking "istio.io/client-go/pkg/apis/networking/v1"
+
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 )
 
 // A provider's name ends in the policy that its listener has, whichever way it is
@@ -57,7 +59,7 @@ func listeners(t testing.TB, file string) map[string]string {
 			GRPC []struct{ Address, Policy string } `json:"grpc"`
 		} `json:"listen"`
 	}
-	if err := yaml.Unmarshal([]byte(readFile(t, file)), &config); err != nil {
+	if err := yaml.Unmarshal([]byte(harnesstest.ReadFile(t, file)), &config); err != nil {
 		t.Fatal(err)
 	}
 	policies := map[string]string{}

@@ -9,6 +9,7 @@ import (
 	meshconfig "istio.io/api/mesh/v1alpha1"
 
 	"github.com/jwtguard/jwtguard/e2e/harness"
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 )
 
 func TestNothingPassesWithoutAGuard(t *testing.T) {
@@ -58,7 +59,7 @@ func TestARestartOfTheGuardCostsNoRequest(t *testing.T) {
 			w.startGateway(c.manifests, func(m *meshconfig.MeshConfig) {
 				for _, p := range m.ExtensionProviders {
 					if grpc := p.GetEnvoyExtAuthzGrpc(); grpc != nil {
-						grpc.Timeout = durationpb.New(limit) // this machine may be busy
+						grpc.Timeout = durationpb.New(harnesstest.StepLimit) // this machine may be busy
 					}
 				}
 			})
@@ -66,7 +67,7 @@ func TestARestartOfTheGuardCostsNoRequest(t *testing.T) {
 			token := w.token(nil)
 			answered := make(chan harness.Response, 1)
 			go func() {
-				resp, err := harness.Request{}.Bearer(token).HTTP1(stepContext(t), w.envoy.Address)
+				resp, err := harness.Request{}.Bearer(token).HTTP1(harnesstest.Step(t), w.envoy.Address)
 				if err != nil {
 					t.Error(err)
 				}

@@ -10,6 +10,7 @@ import (
 	istiotest "istio.io/istio/pkg/test"
 
 	"github.com/jwtguard/jwtguard/e2e/harness"
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 	"github.com/jwtguard/jwtguard/internal/devissuer"
 )
 
@@ -18,7 +19,7 @@ const workloadAddress = "10.0.0.8:8080"
 
 // shippedGateway is what deploy/istio has applied for a guard beside the gateway.
 func shippedGateway(t testing.TB) string {
-	return readFile(t, "e2e/mesh/istio/testdata/cluster.yaml") + "\n---\n" +
+	return harnesstest.ReadFile(t, "e2e/mesh/istio/testdata/cluster.yaml") + "\n---\n" +
 		kustomize(t, folder+"/mesh") + "\n---\n" + kustomize(t, folder+"/gateway")
 }
 
@@ -124,7 +125,7 @@ func TestPathChoosesThePolicyAtTheGateway(t *testing.T) {
 // On paths that a policy leaves out, nobody but envoyfilter.yaml takes away what a client
 // says about itself.
 func TestIdentityHeadersAreStrippedWhereTheGuardIsNotAsked(t *testing.T) {
-	public := replaceOnce(t, shippedGateway(t), "  rules:\n  - {}\n", "  rules:\n  - to: [{ operation: { notPaths: [/public] } }]\n")
+	public := harnesstest.ReplaceOnce(t, shippedGateway(t), "  rules:\n  - {}\n", "  rules:\n  - to: [{ operation: { notPaths: [/public] } }]\n")
 	forged := harness.Request{Target: "/public"}.Header("X-Jwt-Sub", "mallory").Header("x.jwt~sub", "mallory")
 	for name, c := range map[string]struct {
 		manifests         string
@@ -170,7 +171,7 @@ func TestIstioDeniesWhatItCannotAsk(t *testing.T) {
 			w := newWorld(t, folder+"/gateway/jwtguard.yaml", nil)
 			w.startGateway(c.manifests, c.edit)
 			for _, target := range []string{"/", "/payments"} {
-				resp, err := harness.Request{Target: target}.Bearer(w.token(nil)).HTTP1(stepContext(t), w.envoy.Address)
+				resp, err := harness.Request{Target: target}.Bearer(w.token(nil)).HTTP1(harnesstest.Step(t), w.envoy.Address)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -17,6 +17,8 @@ import (
 	"istio.io/istio/pilot/pkg/features"
 	"istio.io/istio/pkg/kube/inject"
 	istiotest "istio.io/istio/pkg/test"
+
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 )
 
 // podTemplate gives a Deployment or StatefulSet's template of pods.
@@ -169,7 +171,7 @@ func TestKubernetesTakesTheManifests(t *testing.T) {
 	for way, config := range map[string]string{"gateway": "gateway", "workload": "sidecar", "shared": "shared"} {
 		kubernetes, _ := split(t, kustomize(t, folder+"/"+way))
 		// What the guard's argument names: the key of the ConfigMap is the file's name.
-		if got := configMap(t, kubernetes, "jwtguard")["jwtguard.yaml"]; got != readFile(t, folder+"/"+config+"/jwtguard.yaml") {
+		if got := configMap(t, kubernetes, "jwtguard")["jwtguard.yaml"]; got != harnesstest.ReadFile(t, folder+"/"+config+"/jwtguard.yaml") {
 			t.Errorf("%s: the ConfigMap holds another jwtguard.yaml: %q", way, got)
 		}
 		for _, o := range documents(t, kubernetes) {
@@ -186,7 +188,7 @@ func TestTheGuardIsTheOneOfDeployKubernetes(t *testing.T) {
 	for file, into := range map[string]*appsv1.Deployment{
 		"deploy/kubernetes/sidecar/patch.yaml": &kubernetes, folder + "/sidecar/patch.yaml": &istio,
 	} {
-		if err := yaml.UnmarshalStrict([]byte(readFile(t, file)), into); err != nil {
+		if err := yaml.UnmarshalStrict([]byte(harnesstest.ReadFile(t, file)), into); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -203,7 +205,7 @@ func TestTheGuardIsTheOneOfDeployKubernetes(t *testing.T) {
 		}
 	}
 
-	service, _ := podTemplate(t, readFile(t, "deploy/kubernetes/service/statefulset.yaml"), "jwtguard")
+	service, _ := podTemplate(t, harnesstest.ReadFile(t, "deploy/kubernetes/service/statefulset.yaml"), "jwtguard")
 	shared, _ := podTemplate(t, kustomize(t, folder+"/shared"), "jwtguard")
 	want, got := container(t, service.Spec, "jwtguard"), container(t, shared.Spec, "jwtguard")
 	// TLS is the mesh's here, and each policy has a port.

@@ -19,6 +19,8 @@ import (
 	"istio.io/istio/operator/pkg/helm"
 	"istio.io/istio/operator/pkg/values"
 	"istio.io/istio/pkg/config/mesh"
+
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 )
 
 // The folder and the files that are tried.
@@ -45,7 +47,7 @@ func kustomize(t testing.TB, dir string) string {
 func inNamespace(t testing.TB, namespace, file string) string {
 	t.Helper()
 	var text strings.Builder
-	for _, o := range documents(t, readFile(t, file)) {
+	for _, o := range documents(t, harnesstest.ReadFile(t, file)) {
 		o.SetNamespace(namespace)
 		text.WriteString(manifest(t, o))
 	}
@@ -136,7 +138,7 @@ func meshConfig(t testing.TB) *meshconfig.MeshConfig {
 func chart(t testing.TB, release, namespace, name, file string) string {
 	t.Helper()
 	v := map[string]any{}
-	if err := yaml.UnmarshalStrict([]byte(readFile(t, file)), &v); err != nil {
+	if err := yaml.UnmarshalStrict([]byte(harnesstest.ReadFile(t, file)), &v); err != nil {
 		t.Fatal(err)
 	}
 	rendered, warnings, err := helm.Render(release, namespace, name, values.Map{"spec": map[string]any{"values": v}}, nil)

@@ -14,6 +14,7 @@ import (
 	"istio.io/istio/pilot/test/xdstest"
 
 	"github.com/jwtguard/jwtguard/e2e/harness"
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 )
 
 // shippedShared is what deploy/istio has applied for guards that gateways share, and
@@ -27,7 +28,7 @@ func shippedShared(t testing.TB) string {
 		}
 	}
 	return strings.Join([]string{
-		readFile(t, "e2e/mesh/istio/testdata/cluster.yaml"), readFile(t, "e2e/mesh/istio/testdata/guards.yaml"), kept, istio,
+		harnesstest.ReadFile(t, "e2e/mesh/istio/testdata/cluster.yaml"), harnesstest.ReadFile(t, "e2e/mesh/istio/testdata/guards.yaml"), kept, istio,
 		inNamespace(t, "istio-ingress", folder+"/shared/gateway-policy.yaml"),
 		inNamespace(t, "istio-ingress", folder+"/gateway/envoyfilter.yaml"),
 		inNamespace(t, "istio-ingress", folder+"/gateway/telemetry.yaml"),

@@ -13,12 +13,13 @@ import (
 	"istio.io/istio/pilot/test/xdstest"
 
 	"github.com/jwtguard/jwtguard/e2e/harness"
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 	"github.com/jwtguard/jwtguard/internal/devissuer"
 )
 
 // shippedWorkload is what deploy/istio has applied for a guard beside a workload.
 func shippedWorkload(t testing.TB) string {
-	return readFile(t, "e2e/mesh/istio/testdata/cluster.yaml") + "\n---\n" + kustomize(t, folder+"/mesh") + "\n---\n" +
+	return harnesstest.ReadFile(t, "e2e/mesh/istio/testdata/cluster.yaml") + "\n---\n" + kustomize(t, folder+"/mesh") + "\n---\n" +
 		istioOnly(t, kustomize(t, folder+"/workload"))
 }
 
@@ -111,7 +112,7 @@ func TestGuardBesideAWorkload(t *testing.T) {
 // kinds of workloads in a namespace.
 func perWorkload(t testing.TB) string {
 	t.Helper()
-	for _, block := range strings.Split(readFile(t, "docs/istio.md"), "```") {
+	for _, block := range strings.Split(harnesstest.ReadFile(t, "docs/istio.md"), "```") {
 		if example, ok := strings.CutPrefix(block, "yaml\n"); ok && strings.Contains(example, "jwtguard-orders") {
 			return istioOnly(t, example)
 		}
@@ -149,7 +150,7 @@ func TestOtherPortsAreNotTheGuards(t *testing.T) {
 		passes    bool
 	}{
 		"shipped":   {shipped, true},
-		"all ports": {replaceOnce(t, shipped, "  - to:\n    - operation:\n        ports:\n        - \"8080\"\n", "  - {}\n"), false},
+		"all ports": {harnesstest.ReplaceOnce(t, shipped, "  - to:\n    - operation:\n        ports:\n        - \"8080\"\n", "  - {}\n"), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, folder+"/sidecar/jwtguard.yaml", nil)
@@ -158,7 +159,7 @@ func TestOtherPortsAreNotTheGuards(t *testing.T) {
 			at := w.sockets()
 			at["InboundPassthroughCluster"] = w.upstream.Address
 			w.startEnvoy(p.static(proxy, p.plaintext(proxy, model.VirtualInboundListenerName, false), loopback(5432), at))
-			_, err := harness.Request{}.Bearer(w.token(nil)).HTTP1(stepContext(t), w.envoy.Address)
+			_, err := harness.Request{}.Bearer(w.token(nil)).HTTP1(harnesstest.Step(t), w.envoy.Address)
 			if passed := err == nil; passed != c.passes || passed != (w.upstream.Served() > 0) {
 				t.Errorf("passed: %v (%v), want %v", passed, err, c.passes)
 			}

@@ -20,6 +20,8 @@ import (
 	"istio.io/istio/pkg/config/schema/collections"
 	"istio.io/istio/pkg/config/validation/agent"
 	"istio.io/istio/pkg/util/protomarshal"
+
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 )
 
 // everything is all that deploy/istio has for Istio's API, each as it is applied.
@@ -57,14 +59,14 @@ func TestIstioRefusesMistakes(t *testing.T) {
 	_, mesh := split(t, kustomize(t, folder+"/mesh"))
 	_, gateway := split(t, kustomize(t, folder+"/gateway"))
 	for name, text := range map[string]string{
-		"an unknown field":          replaceOnce(t, gateway, "    name: jwtguard-default\n", "    names: jwtguard-default\n"),
-		"an action that is unknown": replaceOnce(t, gateway, "action: CUSTOM", "action: ASK"),
-		"a field Envoy has not":     replaceOnce(t, gateway, "validate_mutations: true", "validate_mutation: true"),
+		"an unknown field":          harnesstest.ReplaceOnce(t, gateway, "    name: jwtguard-default\n", "    names: jwtguard-default\n"),
+		"an action that is unknown": harnesstest.ReplaceOnce(t, gateway, "action: CUSTOM", "action: ASK"),
+		"a field Envoy has not":     harnesstest.ReplaceOnce(t, gateway, "validate_mutations: true", "validate_mutation: true"),
 		"a socket with ports":       strings.Replace(mesh, "  - address: unix:///run/jwtguard/default.sock\n", "  - address: unix:///run/jwtguard/default.sock\n    ports: { grpc: 1 }\n", 1),
 		// Istio's own trial is none of CUSTOM. The guard's is mode: shadow.
-		"a dry run": replaceOnce(t, gateway, "kind: AuthorizationPolicy\nmetadata:\n",
+		"a dry run": harnesstest.ReplaceOnce(t, gateway, "kind: AuthorizationPolicy\nmetadata:\n",
 			"kind: AuthorizationPolicy\nmetadata:\n  annotations: { istio.io/dry-run: \"true\" }\n"),
-		"a CUSTOM without a provider": replaceOnce(t, gateway, "  provider:\n    name: jwtguard-default\n", ""),
+		"a CUSTOM without a provider": harnesstest.ReplaceOnce(t, gateway, "  provider:\n    name: jwtguard-default\n", ""),
 	} {
 		if len(refused(t, schemas, text)) == 0 {
 			t.Errorf("%s: taken", name)
@@ -131,7 +133,7 @@ func TestIstioTakesTheMeshConfiguration(t *testing.T) {
 		istiodValues:                    &values,
 		folder + "/istio-operator.yaml": &operator,
 	} {
-		if err := yaml.UnmarshalStrict([]byte(readFile(t, file)), into); err != nil {
+		if err := yaml.UnmarshalStrict([]byte(harnesstest.ReadFile(t, file)), into); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jwtguard/jwtguard/e2e/harness"
+	"github.com/jwtguard/jwtguard/e2e/harness/harnesstest"
 	"github.com/jwtguard/jwtguard/internal/devissuer"
 )
 
@@ -31,8 +32,8 @@ type world struct {
 // changes. It runs until the test ends.
 func newWorld(t testing.TB, shipped string, edit func(string) string) *world {
 	t.Helper()
-	envoyBinary(t) // no use in building the guard if there is none
-	w := &world{t: t, dir: tempDir(t), key: devissuer.SharedKey("2026-11", "ES256"), ports: map[string]string{}}
+	harnesstest.EnvoyBinary(t) // no use in building the guard if there is none
+	w := &world{t: t, dir: harnesstest.TempDir(t), key: devissuer.SharedKey("2026-11", "ES256"), ports: map[string]string{}}
 	var err error
 	if w.issuer, err = devissuer.Start(devissuer.NewCA()); err != nil {
 		t.Fatal(err)
@@ -44,7 +45,7 @@ func newWorld(t testing.TB, shipped string, edit func(string) string) *world {
 	}
 	t.Cleanup(func() { w.upstream.Stop() })
 	w.metrics = w.freePort()
-	w.config = w.placed(readFile(t, shipped))
+	w.config = w.placed(harnesstest.ReadFile(t, shipped))
 	if edit != nil {
 		w.config = edit(w.config)
 	}
@@ -66,9 +67,9 @@ func (w *world) placed(config string) string {
 	if err := w.issuer.CA.WriteFile(ca); err != nil {
 		w.t.Fatal(err)
 	}
-	config = replaceOnce(w.t, config, "  issuer: https://issuer.example.com\n",
+	config = harnesstest.ReplaceOnce(w.t, config, "  issuer: https://issuer.example.com\n",
 		"  issuer: "+w.issuer.URL+"\n  jwks: { ca_file: "+ca+", interval: 1s }\n")
-	config = replaceOnce(w.t, config, `metrics: ":9193"`, "metrics: "+w.metrics)
+	config = harnesstest.ReplaceOnce(w.t, config, `metrics: ":9193"`, "metrics: "+w.metrics)
 	config = regexp.MustCompile(`drain: \d+s`).ReplaceAllString(config, "drain: 0s")
 	config = regexp.MustCompile(`127\.0\.0\.1:\d+, policy`).ReplaceAllStringFunc(config, func(s string) string {
 		address := strings.TrimSuffix(s, ", policy")
@@ -93,7 +94,7 @@ func (w *world) freePort() string {
 // startGuard starts the guard, again if it ran before, and waits until it is ready.
 func (w *world) startGuard() {
 	w.t.Helper()
-	g, err := harness.StartGuard(stepContext(w.t), guardBinary(w.t), w.dir, w.config, w.metrics)
+	g, err := harness.StartGuard(harnesstest.Step(w.t), harnesstest.GuardBinary(w.t), w.dir, w.config, w.metrics)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -103,8 +104,8 @@ func (w *world) startGuard() {
 // startEnvoy runs a bootstrap until the test ends.
 func (w *world) startEnvoy(bootstrap string) {
 	w.t.Helper()
-	dir := tempDir(w.t)
-	e, err := harness.StartEnvoy(stepContext(w.t), envoyBinary(w.t), dir, bootstrap)
+	dir := harnesstest.TempDir(w.t)
+	e, err := harness.StartEnvoy(harnesstest.Step(w.t), harnesstest.EnvoyBinary(w.t), dir, bootstrap)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -138,7 +139,7 @@ func (w *world) token(more devissuer.Claims) string { return w.key.Token(w.claim
 // send gives the answer to a request and the access log line about it.
 func (w *world) send(r harness.Request) (harness.Response, harness.Access) {
 	w.t.Helper()
-	ctx := stepContext(w.t)
+	ctx := harnesstest.Step(w.t)
 	from := w.envoy.Stdout.Len()
 	resp, err := r.HTTP1(ctx, w.envoy.Address)
 	if err != nil {
@@ -154,7 +155,7 @@ func (w *world) send(r harness.Request) (harness.Response, harness.Access) {
 // revoke orders the guard to revoke the world's key.
 func (w *world) revoke() {
 	w.t.Helper()
-	said, err := harness.Command(stepContext(w.t), guardBinary(w.t), "keys", "revoke", "-c", filepath.Join(w.dir, "jwtguard.yaml"),
+	said, err := harness.Command(harnesstest.Step(w.t), harnesstest.GuardBinary(w.t), "keys", "revoke", "-c", filepath.Join(w.dir, "jwtguard.yaml"),
 		"--force", "--reason", "a test", "corp", w.key.KID)
 	if err != nil || said.Status != 0 {
 		w.t.Fatal(err, said)

@@ -21,8 +21,9 @@ type check struct {
 	request  request
 	found    found
 	decision verify.Decision
-	wire     wire         // what is checked, if it came so
-	room     [2]overwrite // for mutations
+	wire     wire                  // what is checked, if it came so
+	headers  [2]verify.HeaderValue // room for those of the decision
+	room     [2]overwrite          // for mutations
 }
 
 // checks are used again: what they hold takes more time to allocate than to clear.
@@ -116,7 +117,7 @@ func (s *Server) decide(ctx context.Context, m message, fixed string, c *check) 
 	case 0:
 		c.refuse(verify.TokenMissing, "no credential in the places where the policy looks")
 	case 1:
-		c.decision = s.judge(ctx, snap.decider, c.plan.Policy, c.found.token)
+		c.decision = s.judge(ctx, snap.decider, c.plan.Policy, c.found.token, c.headers[:0])
 	default:
 		c.refuse(verify.MultipleCredentials, "more than one credential, or a value that may hold more than one")
 	}

@@ -27,7 +27,7 @@ type echo struct{ policy *verify.Policy }
 
 func (e echo) Policies() []*verify.Policy { return []*verify.Policy{e.policy} }
 
-func (e echo) DecideBytes(p *verify.Policy, token []byte, now verify.Instant) verify.Decision {
+func (e echo) DecideBytes(p *verify.Policy, token []byte, now verify.Instant, room []verify.HeaderValue) verify.Decision {
 	before := string(token)
 	runtime.Gosched() // let others use buffers
 	if !bytes.Equal(token, []byte(before)) {
@@ -41,7 +41,7 @@ func (e echo) DecideBytes(p *verify.Policy, token []byte, now verify.Instant) ve
 		d = verify.Refuse(p, verify.KidUnknown, "")
 		d.Issuer, d.Refresh = corp, verify.AwaitRefresh
 	}
-	d.Headers = []verify.HeaderValue{{Name: "x-token", Value: before}}
+	d.Headers = append(room, verify.HeaderValue{Name: "x-token", Value: before})
 	return d
 }
 

@@ -30,7 +30,7 @@ type fake struct {
 
 func (f *fake) Policies() []*verify.Policy { return f.policies }
 
-func (f *fake) DecideBytes(p *verify.Policy, bytes []byte, now verify.Instant) verify.Decision {
+func (f *fake) DecideBytes(p *verify.Policy, bytes []byte, now verify.Instant, _ []verify.HeaderValue) verify.Decision {
 	switch token := string(bytes); {
 	case f.decide != nil:
 		return f.decide(p, token, now)

@@ -27,8 +27,8 @@ type Refresher interface {
 }
 
 // judge decides about a token, and once more if new keys came in between.
-func (s *Server) judge(ctx context.Context, by Decider, p *verify.Policy, token []byte) verify.Decision {
-	d := by.DecideBytes(p, token, s.cfg.Now())
+func (s *Server) judge(ctx context.Context, by Decider, p *verify.Policy, token []byte, room []verify.HeaderValue) verify.Decision {
+	d := by.DecideBytes(p, token, s.cfg.Now(), room)
 	if s.cfg.Refresher == nil || d.Issuer == nil {
 		return d
 	}
@@ -37,7 +37,7 @@ func (s *Server) judge(ctx context.Context, by Decider, p *verify.Policy, token 
 		s.cfg.Refresher.Refresh(ctx, d.Issuer, 0)
 	case verify.AwaitRefresh:
 		if s.await(ctx, d.Issuer) {
-			d = by.DecideBytes(p, token, s.cfg.Now())
+			d = by.DecideBytes(p, token, s.cfg.Now(), room)
 		}
 	}
 	return d

@@ -29,12 +29,13 @@ type Decider interface {
 	// Policies lists all policies, each with a name of its own.
 	Policies() []*verify.Policy
 	// DecideBytes judges one token, which may be any bytes at all, under one of them.
-	// It keeps nothing of token, whose bytes are those of the request.
-	DecideBytes(p *verify.Policy, token []byte, now verify.Instant) verify.Decision
+	// It keeps nothing of token, whose bytes are those of the request, and may use room,
+	// which is empty, for the headers of the decision.
+	DecideBytes(p *verify.Policy, token []byte, now verify.Instant, room []verify.HeaderValue) verify.Decision
 }
 
 // Observer hears of every decision, exactly once. It is called before the answer
-// goes out, so it must be quick, and it must not keep d.
+// goes out, so it must be quick, and it must keep nothing of d.
 type Observer interface {
 	// Observe gets the call's ctx (with Envoy's gRPC metadata), how long the check
 	// took, and the request's x-request-id: printable ASCII, empty if it had none,

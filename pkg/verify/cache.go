@@ -78,11 +78,11 @@ func cacheKeyOf[T string | []byte](b *binding, token T) cacheKey {
 }
 
 // decideBy judges a token, by what c remembers of it if there is something.
-func decideBy[T string | []byte](c *tokenCache, b *binding, token T, now Instant) Decision {
+func decideBy[T string | []byte](c *tokenCache, b *binding, token T, now Instant, room []HeaderValue) Decision {
 	key := cacheKeyOf(b, token)
 	var set *keyset.Set
 	if e, ok := c.entries.GetIfPresent(key); ok && e.origin.binding == b {
-		j := judge{binding: b, now: now, d: Decision{Policy: b.Policy, At: now, Cache: CacheHit}}
+		j := judge{binding: b, now: now, room: room, d: Decision{Policy: b.Policy, At: now, Cache: CacheHit}}
 		if b.PayloadHeader != "" {
 			j.raw = string(token)
 		}
@@ -96,7 +96,7 @@ func decideBy[T string | []byte](c *tokenCache, b *binding, token T, now Instant
 		set = j.set // a decision loads it once, even one that begins anew
 	}
 	j := begin(b, string(token), now)
-	j.set, j.d.Cache = set, CacheMiss
+	j.set, j.room, j.d.Cache = set, room, CacheMiss
 	j.run()
 	if j.d.OK() && c.door.admits(key) {
 		c.entries.Set(key, newEntry(j))

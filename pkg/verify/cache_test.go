@@ -43,7 +43,7 @@ func (s *scene) heated(t testing.TB) (h *hot, p *Policy, token string) {
 func (h *hot) expect(p *Policy, token string, now Instant, want Reason, use CacheUse) Decision {
 	h.t.Helper()
 	bytes := []byte(token)
-	d, plain := h.v.DecideBytes(p, bytes, now), h.plain.Decide(p, token, now)
+	d, plain := h.v.DecideBytes(p, bytes, now, nil), h.plain.Decide(p, token, now)
 	clear(bytes) // whatever was kept of them is wrong now
 	if d.Reason != want || d.Cache != use {
 		h.t.Errorf("%s (%s), cache use %d; want %s, %d", d.Reason, d.Detail, d.Cache, want, use)
@@ -95,8 +95,8 @@ func TestTokenSeenBefore(t *testing.T) {
 	}
 }
 
-// What is in a Decision belongs to whoever got it, but for the headers, which many
-// share: adding to one must not show in the next.
+// What is in a Decision belongs to whoever got it: what becomes of its headers must not
+// show in the next.
 func TestHeadersOfOneDecisionDoNotReachTheNext(t *testing.T) {
 	s := goodScene()
 	s.policy.ClaimHeaders, s.policy.PayloadHeader = []ClaimHeader{{"sub", "x-sub"}, {"none", "x-none"}}, "x-payload"
@@ -104,7 +104,7 @@ func TestHeadersOfOneDecisionDoNotReachTheNext(t *testing.T) {
 	for range 2 {
 		d := h.expect(p, token, s.now, OK, CacheHit)
 		_ = append(d.Headers, HeaderValue{"x-evil", "1"})
-		d.Headers[1].Value = "another token's payload"
+		d.Headers[0].Value, d.Headers[1].Value = "mallory", "another token's payload"
 	}
 }
 

@@ -1,20 +1,15 @@
 package verify
 
-import (
-	"reflect"
-	"strings"
-
-	"github.com/jwtguard/jwtguard/pkg/keyset"
-)
+import "github.com/jwtguard/jwtguard/pkg/keyset"
 
 // entry is what is remembered of a token that passed every step: what the steps
 // that are taken again need, and nothing of its text but the claims that go
 // upstream as headers. An entry never changes. It is small, and points to little:
 // with a full cache, looking through entries is most of what collecting garbage takes.
 type entry struct {
-	origin  *origin
-	times   times
-	headers []HeaderValue // claim headers; nothing is ever appended in place
+	origin *origin
+	times  times
+	values claimValues
 }
 
 // origin is what all tokens of a key under a policy have in common.
@@ -38,36 +33,7 @@ func newEntry(j *judge) entry {
 		first := o
 		shared, _ = j.issuer.origins.LoadOrStore(o, &first)
 	}
-	return entry{origin: shared.(*origin), times: j.times, headers: packed(j.copied)}
-}
-
-// packed is a copy whose values stand in one text of their own: those of a token
-// that was just read would keep all of it in memory.
-func packed(set []HeaderValue) []HeaderValue {
-	if len(set) == 0 {
-		return nil
-	}
-	var text strings.Builder
-	text.Grow(length(set))
-	for _, h := range set {
-		text.WriteString(h.Value)
-	}
-	rest := text.String()
-	out := make([]HeaderValue, len(set))
-	for i, h := range set {
-		out[i] = HeaderValue{Name: h.Name, Value: rest[:len(h.Value)]}
-		rest = rest[len(h.Value):]
-	}
-	return out
-}
-
-// length is that of all values.
-func length(set []HeaderValue) int {
-	n := 0
-	for _, h := range set {
-		n += len(h.Value)
-	}
-	return n
+	return entry{origin: shared.(*origin), times: j.times, values: j.values}
 }
 
 // fixedCost is what an entry takes whatever it holds, in bytes: of the library a node
@@ -79,17 +45,12 @@ const fixedCost = 128 + 34 + 16 + 10
 // weight is the memory that an entry takes, in bytes, rather too much than too
 // little.
 func (e entry) weight() uint32 {
-	weight := fixedCost
-	for _, size := range [...]int{len(e.headers) * headerSize, length(e.headers)} {
-		if size > 0 {
-			weight += size + size/5 + 16 // the allocator rounds up, by less than that
-		}
+	weight, size := fixedCost, len(e.values)
+	if size > 0 {
+		weight += size + size/5 + 16 // the allocator rounds up, by less than that
 	}
-	return uint32(weight) // 16 headers of 1 KiB at the most
+	return uint32(weight) // 16 values of 1 KiB at the most
 }
-
-// headerSize is a header without its texts, in bytes.
-var headerSize = int(reflect.TypeFor[HeaderValue]().Size())
 
 // verified tells whether a key is the one that verified the signature, and is
 // still for the same algorithm: then step 9 would pass again.
@@ -126,7 +87,7 @@ func (j *judge) judgeAgain(e entry) bool {
 		j.d.conclude(r)
 		return true
 	}
-	j.copied = e.headers
+	j.values = e.values
 	j.accept()
 	return true
 }

@@ -45,7 +45,7 @@ func (v *Verifier) Explain(p *Policy, token string, now Instant) (Decision, []St
 		reports = append(reports, report)
 	}
 	if !stopped {
-		j.copied = j.claimHeaders()
+		j.values = j.claimValues()
 		j.accept()
 	}
 	return j.d, reports

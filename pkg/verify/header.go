@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"encoding/binary"
 	"slices"
 	"strings"
 
@@ -15,19 +16,39 @@ const (
 	maxPayloadHeader = 4 << 10
 )
 
-// claimHeaders are those of an accepted token. What cannot be written as a header
-// is left out, and the header is then removed from the request, so that upstream a
-// header that is there is always the guard's.
-func (j *judge) claimHeaders() []HeaderValue {
+// claimValues are the values of a policy's claim headers, in the policy's order: each
+// with its length before it, in two bytes, which is 0 where there is no such header. It
+// is a text of its own: parts of a token that was just read would keep all of it in
+// memory.
+type claimValues string
+
+// claimValues are those of an accepted token. What cannot be written as a header is
+// left out, and the header is then removed from the request, so that upstream a header
+// that is there is always the guard's.
+func (j *judge) claimValues() claimValues {
 	if len(j.ClaimHeaders) == 0 {
-		return nil
+		return ""
 	}
-	set := make([]HeaderValue, 0, len(j.ClaimHeaders)+1) // room for the payload
+	text := make([]byte, 0, 256)
 	for _, h := range j.ClaimHeaders {
 		claim, _ := j.token.Claims.Get(h.Claim)
-		if text, ok := headerText(claim); ok {
-			set = append(set, HeaderValue{Name: h.Header, Value: text})
+		value, ok := headerText(claim)
+		if !ok {
+			value = ""
 		}
+		text = append(binary.BigEndian.AppendUint16(text, uint16(len(value))), value...)
+	}
+	return claimValues(text)
+}
+
+// headers appends to set what v gives for the claim headers that it was made for.
+func (v claimValues) headers(claims []ClaimHeader, set []HeaderValue) []HeaderValue {
+	for _, h := range claims {
+		end := 2 + int(v[0])<<8 + int(v[1])
+		if end > 2 {
+			set = append(set, HeaderValue{Name: h.Header, Value: string(v[2:end])})
+		}
+		v = v[end:]
 	}
 	return set
 }

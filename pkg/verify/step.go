@@ -18,7 +18,8 @@ type judge struct {
 	alg    string
 	ref    keyset.Ref
 	times  times
-	copied []HeaderValue // claim headers
+	values claimValues
+	room   []HeaderValue // for the decision's headers
 	d      Decision
 
 	// genuine: these very bytes were verified before, by the material that ref has.
@@ -55,14 +56,14 @@ func (j *judge) run() {
 			return
 		}
 	}
-	j.copied = j.claimHeaders()
+	j.values = j.claimValues()
 	j.accept()
 }
 
 // accept completes the decision about a token that passed every step.
 func (j *judge) accept() {
 	j.d.Expires, j.d.Issued = j.times.expires(), j.times.issued()
-	j.d.Headers = j.withPayload(j.copied)
+	j.d.Headers = j.withPayload(j.values.headers(j.ClaimHeaders, j.room))
 	j.d.conclude(OK)
 }
 

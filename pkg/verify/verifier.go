@@ -137,22 +137,24 @@ func (v *Verifier) Policies() []*Policy { return v.policies }
 // the token was seen before changes nothing but [Decision.Cache], and that the
 // signature of a late token is known without a check.
 func (v *Verifier) Decide(p *Policy, token string, now Instant) Decision {
-	return decide(v, p, token, now)
+	return decide(v, p, token, now, nil)
 }
 
 // DecideBytes is [Verifier.Decide] for a token that is not a string yet. It keeps
-// nothing of token, and does not copy one that is in the token cache.
-func (v *Verifier) DecideBytes(p *Policy, token []byte, now Instant) Decision {
-	return decide(v, p, token, now)
+// nothing of token, and does not copy one that is in the token cache. The headers of
+// the decision are appended to room.
+func (v *Verifier) DecideBytes(p *Policy, token []byte, now Instant, room []HeaderValue) Decision {
+	return decide(v, p, token, now, room)
 }
 
-func decide[T string | []byte](v *Verifier, p *Policy, token T, now Instant) Decision {
+func decide[T string | []byte](v *Verifier, p *Policy, token T, now Instant, room []HeaderValue) Decision {
 	b := v.bound[p]
 	// Step 2 comes first: what is too large is not even hashed.
 	if c := v.cache.Load(); c != nil && len(token) <= jose.MaxTokenSize {
-		return decideBy(c, b, token, now)
+		return decideBy(c, b, token, now, room)
 	}
 	j := begin(b, string(token), now)
+	j.room = room
 	j.run()
 	return j.d
 }

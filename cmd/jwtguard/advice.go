@@ -41,6 +41,8 @@ const (
 	adviceUndecided = "Look into Envoy's access log or the guard's (request_denied) for the reason that the running guard gives: it judges this token by a key that cannot be fetched here. Without a state_dir it loses that key when it is restarted."
 	// adviceOther is for a token that passes by another key than the guard's.
 	adviceOther = "Compare the thumbprints: jwtguard keys list shows those of the guard. An issuer must not give a kid to a second key; what the guard makes of that is keys.kid_reuse. Requests get what the running guard says in request_denied or Envoy's access log."
+	// adviceOutdated is for a token that passes by keys that the guard cannot fetch.
+	adviceOutdated = "Requests get 503 until the running guard can fetch the issuer's keys, as could be done here. Look for jwks_fetch_failed in its log: it may go another way (proxy, DNS, certificates, network policy), or by an older jwks.uri, if the file was changed and not reloaded."
 	// adviceTooNew is for a token that passes by keys newer than the guard's.
 	adviceTooNew = "The running guard has not fetched this key yet. It does when it meets the first such token, once in jwks.unknown_kid_cooldown, and at jwks.interval; until then requests get kid_unknown. If the file was changed, look for config_reload_failed in the guard's log."
 )

@@ -12,23 +12,26 @@ import (
 	"github.com/jwtguard/jwtguard/internal/admin"
 	"github.com/jwtguard/jwtguard/internal/config"
 	"github.com/jwtguard/jwtguard/pkg/keyset"
+	"github.com/jwtguard/jwtguard/pkg/verify"
 )
 
 const (
 	// askTimeout bounds the question to a running guard: it is on this machine, or
 	// it is not there.
 	askTimeout = 2 * time.Second
-	// maxAnswer is more than the guard says of one key.
-	maxAnswer = 64 << 10
+	// maxAnswer is more than the guard says of one key, and maxReadiness more than it
+	// says of all issuers.
+	maxAnswer, maxReadiness = 64 << 10, 16 << 20
 )
 
 // guardView is what a running guard knows about a key.
 type guardView struct {
-	admin.Key        // its State is empty if it is not known
-	unknown   bool   // the guard answered that it has no such key
-	several   bool   // the guard answered that the kid has named several keys
-	silent    bool   // there is none, and it would remember more than the issuer lists
-	text      string // for people; empty: it was not asked
+	admin.Key               // its State is empty if it is not known
+	unknown   bool          // the guard answered that it has no such key
+	several   bool          // the guard answered that the kid has named several keys
+	silent    bool          // there is none, and it would remember more than the issuer lists
+	refuses   verify.Reason // of all tokens of the issuer whose key is in service: its keys cannot be used; empty if they can
+	text      string        // for people; empty: it was not asked
 }
 
 // inGrace tells whether the guard has the key in grace, and says since when.
@@ -42,7 +45,8 @@ func askGuard(c *config.Config, issuer, kid string, now time.Time) guardView {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
 	defer cancel()
-	answer, err := newAdminClient(c.Listen.Admin, anyLocalHost).ask(ctx, question{
+	guard := newAdminClient(c.Listen.Admin, anyLocalHost)
+	answer, err := guard.ask(ctx, question{
 		method: http.MethodGet, path: keyPath(issuer, kid), most: maxAnswer,
 	})
 	remembers := c.StateDir != ""
@@ -54,17 +58,44 @@ func askGuard(c *config.Config, issuer, kid string, now time.Time) guardView {
 		return guardView{silent: remembers, text: fmt.Sprintf("none answers at %s: what it withdrew or put out of service earlier is not known here", c.Listen.Admin)}
 	}
 	var k admin.Key
+	var view guardView
 	switch err := json.Unmarshal(answer.body, &k); {
 	case answer.status == http.StatusNotFound && err == nil:
-		return guardView{unknown: true, text: "does not know this kid"}
+		view = guardView{unknown: true, text: "does not know this kid"}
 	case answer.status == http.StatusConflict && answer.problem && err == nil:
 		return guardView{several: true, text: "has known several keys by this kid; jwtguard keys list shows them"}
 	case answer.status != http.StatusOK:
 		return guardView{silent: remembers, text: fmt.Sprintf("something answers %d at %s: is it a guard?", answer.status, c.Listen.Admin)}
 	case err != nil || !isState(k.State):
 		return notAGuard
+	default:
+		view = guardView{Key: k, text: "has the key as " + k.State + history(k, now)}
 	}
-	return guardView{Key: k, text: "has the key as " + k.State + history(k, now)}
+	view.askIssuer(ctx, guard, issuer, now)
+	return view
+}
+
+// askIssuer asks the guard whether it can use the issuer's keys. One that does not say
+// can, as far as is known.
+func (v *guardView) askIssuer(ctx context.Context, guard adminClient, issuer string, now time.Time) {
+	answer, err := guard.ask(ctx, question{method: http.MethodGet, path: "/readyz", most: maxReadiness})
+	var known struct {
+		Issuers []admin.Issuer `json:"issuers"`
+	}
+	if err != nil || json.Unmarshal(answer.body, &known) != nil {
+		return
+	}
+	for _, i := range known.Issuers {
+		switch {
+		case i.Issuer != issuer:
+		case i.State == admin.NeverFetched:
+			v.refuses = verify.KeysUnavailable
+			v.text += "; it has never fetched the issuer's keys"
+		case i.State == admin.Stale && i.LastSuccess != nil:
+			v.refuses = verify.KeysStale
+			v.text += fmt.Sprintf("; it last fetched the issuer's keys at %s (%s), longer ago than max_stale", i.LastSuccess.Format(time.RFC3339), relative(*i.LastSuccess, now))
+		}
+	}
 }
 
 // isState tells whether a word is a key's state.

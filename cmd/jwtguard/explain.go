@@ -33,7 +33,8 @@ alone, whatever the issuer lists. The signature is never printed.
 
 The answer is ACCEPTED, REFUSED or, where the running guard may know better than can
 be seen here, NOT DECIDED: a good token, too, if no guard answers and there is a
-state_dir, which may hold orders against its key.
+state_dir, which may hold orders against its key, or if the guard cannot fetch the
+keys of the issuer, which could be fetched here.
 
 Exit status: 0 the token would be accepted; 1 it would be refused, or that is not
 decided; 2 wrong usage, no token, or a configuration that cannot be used.

@@ -494,15 +494,34 @@ func TestExplainJudgesAKeyInGraceAsTheRunningGuardDoes(t *testing.T) {
 	})
 }
 
+// The issuer answers here, and not where the guard runs: requests get 503, whatever is
+// found here.
+func TestExplainKnowsThatTheGuardCannotFetch(t *testing.T) {
+	w := newWorld(t)
+	elsewhere := strings.Replace(w.config(), "ca_file: ca.pem", "ca_file: ca.pem, uri: \"https://127.0.0.1:1/jwks.json\"", 1)
+	g := w.start(elsewhere)
+	g.event(0, "jwks_fetch_failed")
+	w.write(w.config()) // and nobody reloads
+	g.envoy().gets(w.token(), string(verify.KeysUnavailable))
+	w.explain(w.token()).says(t, 1, "NOT DECIDED: ok by what the issuer lists now; the guard that runs cannot use the issuer's keys, and answers keys_unavailable\n",
+		"running guard  does not know this kid; it has never fetched the issuer's keys", "Requests get 503 until the running guard can fetch", "jwks_fetch_failed")
+	w.explain(w.tokenOf(w.key, devissuer.Claims{"exp": 1})).says(t, 1, "REFUSED: token_expired")
+}
+
 // What a guard leaves open is never an acceptance.
 func TestExplainAcceptsNothingThatTheGuardMayRefuse(t *testing.T) {
 	w := newWorld(t)
 	config := w.listen() + "issuers:\n" + w.fixed("")
 	w.write(config)
 	status, kind, answer := 0, "", ""
+	readiness := `{"issuers": [{"issuer": "corp", "usable": true}]}`
 	listener, err := net.Listen("unix", w.path("admin.sock"))
 	w.must(err)
 	other := &http.Server{Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/readyz" {
+			fmt.Fprint(rw, readiness)
+			return
+		}
 		rw.Header().Set("Content-Type", kind)
 		rw.WriteHeader(status)
 		fmt.Fprint(rw, answer)
@@ -529,8 +548,24 @@ func TestExplainAcceptsNothingThatTheGuardMayRefuse(t *testing.T) {
 		status, kind, answer = c.status, c.kind, c.answer
 		w.explain(w.token()).says(t, c.exit, c.says)
 	}
+	status, kind, answer = 200, "application/json", `{"state": "active", `+ours+`}`
+	for said, says := range map[string]string{
+		`{"issuers": [{"issuer": "corp", "state": "stale", "last_success": "2026-01-02T03:04:05Z"}]}`: "answers keys_stale",
+		`{"issuers": [{"issuer": "corp", "state": "never_fetched"}]}`:                                 "answers keys_unavailable",
+		`{"issuers": [{"issuer": "other", "state": "never_fetched"}, {"issuer": "corp"}]}`:            "",
+		`{"issuers": [{"issuer": "corp", "state": "no_active_key"}]}`:                                 "",
+		`{"issuers": {`: "",
+	} {
+		readiness = said
+		if says == "" {
+			w.explain(w.token()).says(t, 0, "ACCEPTED: ok")
+			continue
+		}
+		w.explain(w.token()).says(t, 1, "NOT DECIDED: ok by what the issuer lists now; the guard that runs cannot use the issuer's keys, and "+says+"\n")
+	}
 	w.write("state_dir: " + w.path("state") + "\n" + config)
 	for _, status = range []int{200, 500} {
+		answer = ""
 		w.explain(w.token()).says(t, 1, "NOT DECIDED: ok by what the issuer lists now; the guard may know better, and does not answer")
 	}
 }

@@ -83,6 +83,8 @@ func (e *explanation) yield(d verify.Decision, view guardView, token string) {
 	case unfound && view.State != "":
 		e.Undecided, e.Advice = true, adviceUndecided
 	case !accepted:
+	case view.refuses != "":
+		e.doubt(fmt.Sprintf("the guard that runs cannot use the issuer's keys, and answers %s", view.refuses), adviceOutdated)
 	case view.several:
 		e.doubt("the guard that runs has known several keys by this kid", adviceOther)
 	case view.State != "" && view.Thumbprint != e.Key:

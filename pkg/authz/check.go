@@ -23,7 +23,7 @@ type check struct {
 	decision verify.Decision
 	wire     wire                  // what is checked, if it came so
 	headers  [2]verify.HeaderValue // room for those of the decision
-	room     [2]overwrite          // for mutations
+	sets     [2]overwrite          // room for mutations
 }
 
 // checks are used again: what they hold takes more time to allocate than to clear.
@@ -155,7 +155,7 @@ func (c *check) sound() bool {
 func (c *check) answer() encoded {
 	d := &c.decision
 	if c.plan != nil && (d.Verdict == verify.Allow || d.Verdict == verify.ShadowDeny) {
-		return allow(c.plan.mutations(d, &c.request, c.found, c.room[:0]), c.plan.prepared.metadata(d))
+		return allow(c.plan.mutations(d, &c.request, c.found, c.sets[:0]), c.plan.prepared.metadata(d))
 	}
 	if c.plan != nil {
 		return deny(d.Reason, c.plan.denials, c.plan.prepared.metadata(d))

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"reflect"
 	"runtime"
 	"strings"
 	"sync"
@@ -42,6 +43,7 @@ func (e echo) DecideBytes(p *verify.Policy, token []byte, now verify.Instant, ro
 		d.Issuer, d.Refresh = corp, verify.AwaitRefresh
 	}
 	d.Headers = append(room, verify.HeaderValue{Name: "x-token", Value: before})
+	runtime.Gosched() // and room
 	return d
 }
 
@@ -63,6 +65,16 @@ func (w *wary) Observe(_ context.Context, d *verify.Decision, _ time.Duration, i
 	}
 	if strings.HasSuffix(id, "observer") {
 		panic(id)
+	}
+}
+
+// What a check held is a client's, and does not wait for the next one.
+func TestNothingIsLeftInACheckThatIsDone(t *testing.T) {
+	c := newCheck()
+	c.decision, c.request.id = verify.Refuse(nil, verify.TokenMissing, "x"), "x"
+	c.headers[1], c.sets[1] = verify.HeaderValue{Name: "x", Value: "x"}, overwrite{"x", "x"}
+	if c.done(); !reflect.ValueOf(*c).IsZero() {
+		t.Errorf("%+v", *c)
 	}
 }
 

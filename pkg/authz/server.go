@@ -35,7 +35,8 @@ type Decider interface {
 }
 
 // Observer hears of every decision, exactly once. It is called before the answer
-// goes out, so it must be quick, and it must keep nothing of d.
+// goes out, so it must be quick, and it must keep neither d nor its headers, whose room
+// is used again.
 type Observer interface {
 	// Observe gets the call's ctx (with Envoy's gRPC metadata), how long the check
 	// took, and the request's x-request-id: printable ASCII, empty if it had none,

@@ -81,7 +81,7 @@ func cacheKeyOf[T string | []byte](b *binding, token T) cacheKey {
 func decideBy[T string | []byte](c *tokenCache, b *binding, token T, now Instant, room []HeaderValue) Decision {
 	key := cacheKeyOf(b, token)
 	var set *keyset.Set
-	if e, ok := c.entries.GetIfPresent(key); ok && e.origin.binding == b {
+	if e, ok := c.entries.GetIfPresent(key); ok && e.origin.Value().binding == b {
 		j := judge{binding: b, now: now, room: room, d: Decision{Policy: b.Policy, At: now, Cache: CacheHit}}
 		if b.PayloadHeader != "" {
 			j.raw = string(token)

@@ -73,7 +73,7 @@ type Decision struct {
 
 	Signature keyset.Signature // of key_retired and key_revoked alone
 	Refresh   Refresh
-	Headers   []HeaderValue // claim and payload headers; only of a token that was accepted
+	Headers   []HeaderValue // claim and payload headers, only of a token that was accepted; good until the room is used again that [Verifier.DecideBytes] was given
 	Cache     CacheUse
 
 	Expires time.Time // exp of an accepted token

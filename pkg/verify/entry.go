@@ -1,13 +1,17 @@
 package verify
 
-import "github.com/jwtguard/jwtguard/pkg/keyset"
+import (
+	"unique"
+
+	"github.com/jwtguard/jwtguard/pkg/keyset"
+)
 
 // entry is what is remembered of a token that passed every step: what the steps
 // that are taken again need, and nothing of its text but the claims that go
 // upstream as headers. An entry never changes. It is small, and points to little:
 // with a full cache, looking through entries is most of what collecting garbage takes.
 type entry struct {
-	origin *origin
+	origin unique.Handle[origin]
 	times  times
 	values claimValues
 }
@@ -24,16 +28,13 @@ type origin struct {
 
 // newEntry remembers a token that was just accepted.
 func newEntry(j *judge) entry {
-	o := origin{
-		binding: j.binding, issuer: j.issuer,
-		kid: j.ref.Name, thumbprint: j.ref.Thumbprint, keyAlg: j.ref.Alg, alg: j.alg,
+	return entry{
+		origin: unique.Make(origin{
+			binding: j.binding, issuer: j.issuer,
+			kid: j.ref.Name, thumbprint: j.ref.Thumbprint, keyAlg: j.ref.Alg, alg: j.alg,
+		}),
+		times: j.times, values: j.values,
 	}
-	shared, ok := j.issuer.origins.Load(o)
-	if !ok {
-		first := o
-		shared, _ = j.issuer.origins.LoadOrStore(o, &first)
-	}
-	return entry{origin: shared.(*origin), times: j.times, values: j.values}
 }
 
 // fixedCost is what an entry takes whatever it holds, in bytes: of the library a node
@@ -67,11 +68,12 @@ func (o *origin) verified(k *keyset.Key) bool {
 // If it gives false the entry says nothing, and the token is to be judged from the
 // beginning.
 func (j *judge) judgeAgain(e entry) bool {
-	j.issuer, j.alg, j.times = e.origin.issuer, e.origin.alg, e.times
+	o := e.origin.Value()
+	j.issuer, j.alg, j.times = o.issuer, o.alg, e.times
 	j.d.Issuer = j.issuer.Issuer
-	r := j.lookUp(e.origin.kid) // 7
+	r := j.lookUp(o.kid) // 7
 	if r == OK {
-		if !e.origin.verified(j.ref.Key) {
+		if !o.verified(j.ref.Key) {
 			return false
 		}
 		j.genuine = true

@@ -45,7 +45,7 @@ func (v *Verifier) Explain(p *Policy, token string, now Instant) (Decision, []St
 		reports = append(reports, report)
 	}
 	if !stopped {
-		j.values = j.claimValues()
+		j.values = j.copyClaims()
 		j.accept()
 	}
 	return j.d, reports

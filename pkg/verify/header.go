@@ -22,10 +22,12 @@ const (
 // memory.
 type claimValues string
 
-// claimValues are those of an accepted token. What cannot be written as a header is
+const _ = uint16(maxClaimHeader)
+
+// copyClaims gives those of an accepted token. What cannot be written as a header is
 // left out, and the header is then removed from the request, so that upstream a header
 // that is there is always the guard's.
-func (j *judge) claimValues() claimValues {
+func (j *judge) copyClaims() claimValues {
 	if len(j.ClaimHeaders) == 0 {
 		return ""
 	}
@@ -45,8 +47,8 @@ func (j *judge) claimValues() claimValues {
 func (v claimValues) headers(claims []ClaimHeader, set []HeaderValue) []HeaderValue {
 	for _, h := range claims {
 		end := 2 + int(v[0])<<8 + int(v[1])
-		if end > 2 {
-			set = append(set, HeaderValue{Name: h.Header, Value: string(v[2:end])})
+		if value := string(v[2:end]); value != "" {
+			set = append(set, HeaderValue{Name: h.Header, Value: value})
 		}
 		v = v[end:]
 	}

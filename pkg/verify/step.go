@@ -56,7 +56,7 @@ func (j *judge) run() {
 			return
 		}
 	}
-	j.values = j.claimValues()
+	j.values = j.copyClaims()
 	j.accept()
 }
 

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	"github.com/jwtguard/jwtguard/internal/jose"
@@ -38,7 +37,6 @@ type trust struct {
 	audiences []string // nil: any
 	types     []string // as normalType gives them
 	late      *limiter // shared by all policies of the issuer
-	origins   sync.Map // of tokens that were remembered, each as *origin; as many as there are keys with a name and an alg
 }
 
 // DefaultPolicy is the name of the policy of requests for which nothing chooses

@@ -133,6 +133,23 @@ func TestTokensOfAKeyShareTheirOrigin(t *testing.T) {
 	}
 }
 
+// Keys come and go while a configuration is in force; what was in common to the tokens
+// of one goes with them.
+func TestOriginsDoNotAddUp(t *testing.T) {
+	const bound, keys = 64 << 10, 20_000
+	j := judged(t)
+	before := heapInUse()
+	c := must(newTokenCache(bound))
+	for n := range keys {
+		j.ref.Name = fmt.Sprint("key-", n)
+		c.entries.Set(numbered(n), newEntry(j))
+	}
+	if taken := heapInUse() - before; taken > 1<<20 {
+		t.Errorf("%d bytes are taken by one cache of %d", taken, bound)
+	}
+	runtime.KeepAlive(c)
+}
+
 // A million tokens, each of them good, take what one configuration allows, and
 // start nothing that goes on.
 func TestBoundHoldsUnderAMillionTokens(t *testing.T) {

@@ -41,7 +41,7 @@ func TestEveryPartIsMeasured(t *testing.T) {
 	}
 	lines := map[string][]string{
 		"direct":     {"(a) empty server", "(b) floor", "(c) the floor", "jwtguard, warm |", "warm, among cold ones", "cold RS256", "cold ES256", "cold EdDSA", "bare RS256 check", "warm / (a), throughput", "warm / (c), throughput", "Resident memory"},
-		"envoy":      {"no filter", "jwt_authn RS256 |", "jwt_authn ES256, jwt_cache_config", "ext_authz, empty server", "jwtguard warm over TCP", "jwtguard cold RS256", "jwtguard warm / jwt_authn ES256 |"},
+		"envoy":      {"no filter", "jwt_authn RS256 |", "jwt_authn ES256, jwt_cache_config", "ext_authz, empty server", "ext_authz, the guard's answer", "jwtguard warm over TCP", "jwtguard cold RS256", "jwtguard warm / jwt_authn ES256 |"},
 		"scale":      {"1 issuer, 1 key, warm", "10 keys out of service, cold", "3 issuers, 2 keys each, warm", "Refreshes of 3 issuers", "p99 at half load", "CPU of a refresh"},
 		"telemetry":  {"everything off", "metrics / everything off", "OTLP with 1 % of spans", "checks came as spans", "6 keys of 3 issuers"},
 		"revocation": {"from the order to the first refusal", "No check that began after the answer was allowed"},

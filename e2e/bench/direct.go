@@ -77,10 +77,7 @@ func direct(ctx context.Context, page *page, p plan, binary string) (err error) 
 		{"parrot", "(c) the floor, with the guard's answer", &parrot},
 	} {
 		socket := filepath.Join(at.dir, reference.role+".sock")
-		if err := os.WriteFile(answerBeside(socket), said, 0o600); err != nil {
-			return err
-		}
-		server, err := f.keep(castAndAwait(reference.role, socket))
+		server, err := f.keep(castAndAwait(reference.role, socket, said))
 		if err != nil {
 			return err
 		}
@@ -179,8 +176,13 @@ func sumRatio(c, one, other *candidate) spread[float64] {
 }
 
 // castAndAwait starts this program in a role on a socket, and waits until it
-// listens there.
-func castAndAwait(role, socket string) (*server, error) {
+// listens there. Of the roles, the parrot alone has an answer to give.
+func castAndAwait(role, socket string, answer []byte) (*server, error) {
+	if answer != nil {
+		if err := os.WriteFile(answerBeside(socket), answer, 0o600); err != nil {
+			return nil, err
+		}
+	}
 	s, err := cast(role, socket)
 	if err != nil {
 		return nil, err

@@ -116,6 +116,8 @@ func throughEnvoy(ctx context.Context, page *page, p plan, binary string) (err e
 	}
 	page.table([]string{"ratio, round by round", "throughput", "requests a second and CPU", "yardstick of throughput"}, [][]string{
 		row("jwtguard warm / empty server", "warm", "empty", "≥ 0.98"),
+		row("the guard's answer, nothing read / empty server", "parrot", "empty", ""),
+		row("jwtguard warm / the guard's answer, nothing read", "warm", "parrot", ""),
 		row("jwtguard warm / jwt_authn ES256", "warm", "jwt-es", "≥ 1.00"),
 		row("jwtguard warm / jwt_authn RS256", "warm", "jwt-rs", ""),
 		row("jwtguard warm / jwt_authn ES256, cached", "warm", "jwt-es-cached", ""),
@@ -137,7 +139,7 @@ func (s *stage) routes(ctx context.Context, f *field, p plan, rsa, ec *devissuer
 	if err != nil {
 		return nil, nil, err
 	}
-	warm, cold, socket := post{}, post{}, s.file("empty.sock")
+	warm, cold, socket, parroted := post{}, post{}, s.file("empty.sock"), s.file("parrot.sock")
 	if warm, err = s.newPost("warm"); err != nil {
 		return nil, nil, err
 	}
@@ -148,7 +150,7 @@ func (s *stage) routes(ctx context.Context, f *field, p plan, rsa, ec *devissuer
 	if err != nil {
 		return nil, nil, err
 	}
-	empty, err := f.keep(castAndAwait("empty", socket))
+	empty, err := f.keep(castAndAwait("empty", socket, nil))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -161,6 +163,14 @@ func (s *stage) routes(ctx context.Context, f *field, p plan, rsa, ec *devissuer
 		return nil, nil, err
 	}
 	rs, es := mint(p.tokens, signer{s.issuers[0], rsa}), mint(p.tokens, signer{s.issuers[0], ec})
+	said, err := guard.answer(ctx, es[0])
+	if err != nil {
+		return nil, nil, err
+	}
+	parrot, err := f.keep(castAndAwait("parrot", parroted, said))
+	if err != nil {
+		return nil, nil, err
+	}
 	all = []route{{front: front{name: "none"}, title: "no filter", tokens: es}}
 	for _, j := range []struct {
 		name, title string
@@ -184,6 +194,7 @@ func (s *stage) routes(ctx context.Context, f *field, p plan, rsa, ec *devissuer
 		route       route
 	}{
 		{"empty", "ext_authz, empty server", pipe(socket), route{server: empty, tokens: es}},
+		{"parrot", "ext_authz, the guard's answer from a codec that reads nothing", pipe(parroted), route{server: parrot, tokens: es}},
 		{"warm", "ext_authz, jwtguard warm", pipe(warm.authz), route{server: guard, tokens: es, metrics: warm.metrics, want: hit}},
 		{"warm-tcp", "ext_authz, jwtguard warm over TCP", object{"socket_address": object{"address": host, "port_value": port}}, route{server: guard, tokens: es, metrics: warm.metrics, want: hit}},
 		{"cold-rs", "ext_authz, jwtguard cold RS256", pipe(cold.authz), route{server: uncached, tokens: rs, metrics: cold.metrics}},

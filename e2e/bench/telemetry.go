@@ -45,7 +45,7 @@ func (s *stage) observers(ctx context.Context, page *page, p plan, key *devissue
 		if err := prepare(socket, key.JWK()); err != nil {
 			return err
 		}
-		server, err := f.keep(castAndAwait(o.role, socket))
+		server, err := f.keep(castAndAwait(o.role, socket, nil))
 		if err != nil {
 			return err
 		}

@@ -113,8 +113,8 @@ func issuerNamed(c *config.Config, name string) *config.Issuer {
 	return nil // not reached: the verifier was made of these
 }
 
-// issuedLater tells whether a token cannot have been issued before t, as step 11
-// reads it: its iat is later by more than skew, or missing.
+// issuedLater tells whether step 11 refuses a token whose key was withdrawn at t: its
+// iat is later, or missing.
 func issuedLater(token string, t time.Time, skew time.Duration) bool {
 	read, err := jose.Read(token)
 	if err != nil {
@@ -122,7 +122,7 @@ func issuedLater(token string, t time.Time, skew time.Duration) bool {
 	}
 	v, _ := read.Claims.Get("iat")
 	iat, ok := v.NumericDate()
-	return !ok || iat > t.Unix()+int64(skew/time.Second)
+	return !ok || verify.IssuedAfter(iat, t, skew)
 }
 
 // kidOf is the kid that the token names; empty if there is none.

@@ -109,10 +109,16 @@ func (j *judge) checkGrace() Reason {
 	if !j.times.hasIat {
 		return j.stop(IssuedAfterWithdrawal, "the key was withdrawn at %s, and without iat nobody can tell that the token is older", start.Format(time.RFC3339))
 	}
-	if j.times.iat > start.Unix()+seconds(j.issuer.ClockSkew) {
+	if IssuedAfter(j.times.iat, start, j.issuer.ClockSkew) {
 		return j.stop(IssuedAfterWithdrawal, "iat is %s, the key was withdrawn at %s", when(j.times.iat), start.Format(time.RFC3339))
 	}
 	return OK
+}
+
+// IssuedAfter tells whether a token is younger than the withdrawal of its key by more
+// than skew. Its iat is in Unix seconds.
+func IssuedAfter(iat int64, withdrawal time.Time, skew time.Duration) bool {
+	return iat > withdrawal.Unix()+seconds(skew)
 }
 
 // withdrawal is when the grace began, by the wall clock, with which the issuer

@@ -290,12 +290,7 @@ func TestDamageIsRefusedWithTheWayOn(t *testing.T) {
 			if d.read(fileName) != tt.text {
 				t.Error("the damaged file was touched")
 			}
-			cfg := d.config()
-			cfg.AcceptLoss = true
-			l, err := Open(context.Background(), cfg)
-			if err != nil {
-				t.Fatal(err)
-			}
+			l := d.salvage(t)
 			if err := l.Release(context.Background()); err != nil {
 				t.Fatal(err)
 			}
@@ -323,15 +318,10 @@ func TestAcceptedLossSavesWhatItCan(t *testing.T) {
 		damaged := slices.Clone(lines)
 		damaged[n] = strings.Replace(damaged[n], `"seq"`, `"sEq"`, 1)
 		broken.write(fileName, strings.Join(damaged, "")+"\n")
-		cfg := broken.config()
-		if _, err := Open(context.Background(), cfg); err == nil {
+		if _, err := Open(context.Background(), broken.config()); err == nil {
 			t.Fatal(n)
 		}
-		cfg.AcceptLoss = true
-		l, err := Open(context.Background(), cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
+		l := broken.salvage(t)
 		if found := strings.Join(l.Findings(), "\n"); !strings.Contains(found, fmt.Sprintf("state loss accepted: line %d: ", n+1)) ||
 			!strings.Contains(found, fmt.Sprintf("%d lines could be read; lines that could not: 1", len(lines)-1)) || !strings.Contains(found, "is kept as /state/ledger-damaged-") {
 			t.Error(found)
@@ -371,12 +361,7 @@ func TestTombstoneOutlivesItsMaterial(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "line 2: key: jwk: its thumbprint is thumbprint-of-m1, and the record's t0") {
 		t.Error(err)
 	}
-	cfg := d.config()
-	cfg.AcceptLoss = true
-	l, err := Open(context.Background(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := d.salvage(t)
 	keys := l.Restored()[0].Set.Keys()
 	if len(keys) != 1 || keys[0].Thumbprint != "t0" || !keys[0].Final || keys[0].Public != nil {
 		t.Errorf("%+v", keys)
@@ -398,12 +383,7 @@ func TestMissingLedger(t *testing.T) {
 	if _, err := Open(context.Background(), d.config()); err == nil || !strings.Contains(err.Error(), "it is missing") {
 		t.Error(err)
 	}
-	cfg := d.config()
-	cfg.AcceptLoss = true
-	l, err := Open(context.Background(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := d.salvage(t)
 	want(t, restored(t, l, set), set) // what the newest archive knew
 	if l.w.seq <= 1 || l.w.first <= 1 {
 		t.Errorf("seq %d, first %d: the next archive would take the place of another", l.w.seq, l.w.first)
@@ -415,11 +395,8 @@ func TestNewChainTakesNoArchivesName(t *testing.T) {
 	d, _ := told(t)
 	d.write(archive(40), d.read(fileName))
 	d.write(fileName, "nothing is left\n")
-	cfg := d.config()
-	cfg.AcceptLoss = true
-	l, err := Open(context.Background(), cfg)
-	if err != nil || l.w.first <= 40 {
-		t.Errorf("it begins at %d: %v", l.w.first, err)
+	if l := d.salvage(t); l.w.first <= 40 {
+		t.Errorf("it begins at %d", l.w.first)
 	}
 }
 
@@ -477,12 +454,7 @@ func TestLedgerThatIsGoneIsDamage(t *testing.T) {
 	if _, err := Open(context.Background(), d.config()); !errors.As(err, &damage) || !strings.Contains(err.Error(), "missing") || !strings.Contains(err.Error(), "--accept-state-loss") {
 		t.Fatal(err)
 	}
-	cfg := d.config()
-	cfg.AcceptLoss = true
-	l, err := Open(context.Background(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := d.salvage(t)
 	if err := l.Release(context.Background()); err != nil {
 		t.Fatal(err)
 	}

@@ -72,12 +72,7 @@ func (s chronicle) salvaged(t *testing.T, lost ...int) (*keyset.Set, string, *di
 	}
 	d := newDisk()
 	d.write(fileName, strings.Join(lines, ""))
-	cfg := d.config()
-	cfg.AcceptLoss = true
-	l, err := Open(context.Background(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := d.salvage(t)
 	if err := l.Release(context.Background()); err != nil {
 		t.Fatal(err)
 	}

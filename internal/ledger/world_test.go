@@ -62,7 +62,20 @@ func (d *disk) config() Config {
 // open opens the ledger on the disk.
 func (d *disk) open(t *testing.T) *Ledger {
 	t.Helper()
-	l, err := Open(context.Background(), d.config())
+	return openBy(t, d.config())
+}
+
+// salvage opens the ledger on the disk, and accepts the loss of what cannot be read.
+func (d *disk) salvage(t *testing.T) *Ledger {
+	t.Helper()
+	cfg := d.config()
+	cfg.AcceptLoss = true
+	return openBy(t, cfg)
+}
+
+func openBy(t *testing.T, cfg Config) *Ledger {
+	t.Helper()
+	l, err := Open(context.Background(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

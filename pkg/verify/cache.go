@@ -95,8 +95,8 @@ func decideBy[T string | []byte](c *tokenCache, b *binding, token T, now Instant
 		}
 		set = j.set // a decision loads it once, even one that begins anew
 	}
-	j := begin(b, string(token), now)
-	j.set, j.room, j.d.Cache = set, room, CacheMiss
+	j := begin(b, string(token), now, room)
+	j.set, j.d.Cache = set, CacheMiss
 	j.run()
 	if j.d.OK() && c.door.admits(key) {
 		c.entries.Set(key, newEntry(j))

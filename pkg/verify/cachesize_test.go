@@ -33,7 +33,7 @@ func numbered(n int) (k cacheKey) {
 func judged(t testing.TB, headers ...int) *judge {
 	s := goodScene()
 	v, p := s.verifier(t)
-	j := begin(v.bound[p], s.token(), s.now)
+	j := begin(v.bound[p], s.token(), s.now, nil)
 	if j.run(); !j.d.OK() {
 		t.Fatal(j.d.Detail)
 	}

@@ -29,7 +29,7 @@ type StepReport struct {
 // Explain is [Verifier.Decide] with a report of each step. It takes each step, and
 // leaves the token cache alone.
 func (v *Verifier) Explain(p *Policy, token string, now Instant) (Decision, []StepReport) {
-	j := begin(v.bound[p], token, now)
+	j := begin(v.bound[p], token, now, nil)
 	reports := make([]StepReport, 0, len(steps))
 	stopped := false
 	for _, s := range steps {

@@ -151,14 +151,13 @@ func decide[T string | []byte](v *Verifier, p *Policy, token T, now Instant, roo
 	if c := v.cache.Load(); c != nil && len(token) <= jose.MaxTokenSize {
 		return decideBy(c, b, token, now, room)
 	}
-	j := begin(b, string(token), now)
-	j.room = room
+	j := begin(b, string(token), now, room)
 	j.run()
 	return j.d
 }
 
-func begin(b *binding, token string, now Instant) *judge {
-	return &judge{binding: b, now: now, raw: token, d: Decision{Policy: b.Policy, At: now}}
+func begin(b *binding, token string, now Instant, room []HeaderValue) *judge {
+	return &judge{binding: b, now: now, raw: token, room: room, d: Decision{Policy: b.Policy, At: now}}
 }
 
 // CacheSize is how much the token cache holds.

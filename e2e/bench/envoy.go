@@ -43,15 +43,15 @@ func throughEnvoy(ctx context.Context, page *page, p plan, binary string) (err e
 	if err != nil {
 		return err
 	}
-	rsa, ec := devissuer.NewKey("key-RS256", "RS256"), devissuer.NewKey("key-ES256", "ES256")
-	s, err := newStage(binary, 1, func(int) []*devissuer.Key { return []*devissuer.Key{rsa, ec} })
+	rsa, ec, ed := devissuer.NewKey("key-RS256", "RS256"), devissuer.NewKey("key-ES256", "ES256"), devissuer.NewKey("key-EdDSA", "EdDSA")
+	s, err := newStage(binary, 1, func(int) []*devissuer.Key { return []*devissuer.Key{rsa, ec, ed} })
 	defer func() { err = errors.Join(err, s.strike()) }()
 	if err != nil {
 		return err
 	}
 	f := &field{}
 	defer func() { err = errors.Join(err, f.clear()) }()
-	routes, clusters, err := s.routes(ctx, f, p, rsa, ec)
+	routes, clusters, err := s.routes(ctx, f, p, rsa, ec, ed)
 	if err != nil {
 		return err
 	}
@@ -123,6 +123,7 @@ func throughEnvoy(ctx context.Context, page *page, p plan, binary string) (err e
 		row("jwtguard warm / jwt_authn ES256, cached", "warm", "jwt-es-cached", ""),
 		row("jwtguard cold ES256 / jwt_authn ES256", "cold-es", "jwt-es", ""),
 		row("jwtguard cold RS256 / jwt_authn RS256", "cold-rs", "jwt-rs", ""),
+		row("jwtguard cold EdDSA / jwt_authn EdDSA", "cold-ed", "jwt-ed", ""),
 		row("unix socket / TCP, warm", "warm", "warm-tcp", ""),
 	})
 	memory, err := memoryOf(envoy.PID(), resident)
@@ -134,7 +135,7 @@ func throughEnvoy(ctx context.Context, page *page, p plan, binary string) (err e
 }
 
 // routes starts the servers that Envoy asks, and says what is measured.
-func (s *stage) routes(ctx context.Context, f *field, p plan, rsa, ec *devissuer.Key) (all []route, clusters []any, err error) {
+func (s *stage) routes(ctx context.Context, f *field, p plan, rsa, ec, ed *devissuer.Key) (all []route, clusters []any, err error) {
 	shipped, err := shippedConfig()
 	if err != nil {
 		return nil, nil, err
@@ -162,7 +163,7 @@ func (s *stage) routes(ctx context.Context, f *field, p plan, rsa, ec *devissuer
 	if err != nil {
 		return nil, nil, err
 	}
-	rs, es := mint(p.tokens, signer{s.issuers[0], rsa}), mint(p.tokens, signer{s.issuers[0], ec})
+	rs, es, eds := mint(p.tokens, signer{s.issuers[0], rsa}), mint(p.tokens, signer{s.issuers[0], ec}), mint(p.tokens, signer{s.issuers[0], ed})
 	said, err := guard.answer(ctx, es[0])
 	if err != nil {
 		return nil, nil, err
@@ -178,10 +179,10 @@ func (s *stage) routes(ctx context.Context, f *field, p plan, rsa, ec *devissuer
 		cached      int
 		cache       cached
 	}{
-		{"jwt-rs", "jwt_authn RS256", rs, 0, noCache}, {"jwt-es", "jwt_authn ES256", es, 0, noCache},
+		{"jwt-rs", "jwt_authn RS256", rs, 0, noCache}, {"jwt-es", "jwt_authn ES256", es, 0, noCache}, {"jwt-ed", "jwt_authn EdDSA", eds, 0, noCache},
 		{"jwt-rs-cached", "jwt_authn RS256, jwt_cache_config", rs, 2 * p.tokens, hit}, {"jwt-es-cached", "jwt_authn ES256, jwt_cache_config", es, 2 * p.tokens, hit},
 	} {
-		all = append(all, route{front: front{j.name, jwtAuthn(s.issuers[0], j.cached, rsa, ec)}, title: j.title, tokens: j.tokens, cache: j.cache})
+		all = append(all, route{front: front{j.name, jwtAuthn(s.issuers[0], j.cached, rsa, ec, ed)}, title: j.title, tokens: j.tokens, cache: j.cache})
 	}
 	pipe := func(path string) object { return object{"pipe": object{"path": path}} }
 	host, port, err := splitAddress(tcp)
@@ -199,6 +200,7 @@ func (s *stage) routes(ctx context.Context, f *field, p plan, rsa, ec *devissuer
 		{"warm-tcp", "ext_authz, jwtguard warm over TCP", object{"socket_address": object{"address": host, "port_value": port}}, route{server: guard, tokens: es, metrics: warm.metrics, want: hit}},
 		{"cold-rs", "ext_authz, jwtguard cold RS256", pipe(cold.authz), route{server: uncached, tokens: rs, metrics: cold.metrics}},
 		{"cold-es", "ext_authz, jwtguard cold ES256", pipe(cold.authz), route{server: uncached, tokens: es, metrics: cold.metrics}},
+		{"cold-ed", "ext_authz, jwtguard cold EdDSA", pipe(cold.authz), route{server: uncached, tokens: eds, metrics: cold.metrics}},
 	} {
 		filter, cluster, err := shipped.authzTo(a.name, a.address)
 		if err != nil {

@@ -134,10 +134,11 @@ func (s shipped) authzTo(name string, address object) (filter, cluster object, e
 	filter, cluster = clone(s.authz).(object), clone(s.cluster).(object)
 	config, _ := filter["typed_config"].(object)
 	service, _ := config["grpc_service"].(object)
-	if service == nil {
-		return nil, nil, errors.New("envoy configuration: ext_authz without a grpc_service")
+	grpc, _ := service["envoy_grpc"].(object)
+	if grpc == nil {
+		return nil, nil, errors.New("envoy configuration: ext_authz without grpc_service.envoy_grpc")
 	}
-	service["envoy_grpc"] = object{"cluster_name": name}
+	grpc["cluster_name"] = name
 	cluster["name"] = name
 	cluster["load_assignment"] = object{"cluster_name": name, "endpoints": []any{object{"lb_endpoints": []any{object{"endpoint": object{"address": address}}}}}}
 	return filter, cluster, nil

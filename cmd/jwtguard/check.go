@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -47,7 +48,13 @@ func runCheck(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	flags.SetOutput(io.Discard)
 	file := flags.String("c", "", "")
 	asJSON := flags.Bool("json", false, "")
-	maxAge := flags.Duration("max-age", 0, "")
+	var maxAge time.Duration
+	flags.Func("max-age", "", func(s string) (err error) {
+		if maxAge, err = time.ParseDuration(s); err != nil {
+			return errors.New("write a number and its unit, such as 10m")
+		}
+		return nil
+	})
 	foreign := flags.String("from-envoy", "", "")
 	usage := func(complaint string) int {
 		fmt.Fprintf(stderr, "jwtguard check: %s\n\n%s", escape(complaint), synopsis(checkUsage))
@@ -67,7 +74,7 @@ func runCheck(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return runAdopt(*foreign, stdin, stdout, stderr)
 	case *file == "":
 		return usage("no configuration given: add -c FILE")
-	case *maxAge < 0 || *maxAge > checkMaxAge:
+	case maxAge < 0 || maxAge > checkMaxAge:
 		return usage("--max-age must be between 0 and " + config.Span(checkMaxAge))
 	}
 	c, err := config.Load(*file)
@@ -82,7 +89,7 @@ func runCheck(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	given := false
 	flags.Visit(func(f *flag.Flag) { given = given || f.Name == "max-age" })
-	report := newCheckReport(c, *maxAge, given)
+	report := newCheckReport(c, maxAge, given)
 	if *asJSON {
 		err = report.writeJSON(stdout)
 	} else {
@@ -288,7 +295,7 @@ func (i checkIssuer) write(b *strings.Builder) {
 		row("a key is taken out of the file", "refused at most %s after the reload", i.WithdrawnHealthy)
 	}
 	row("a key is revoked here", "refused at once, by this guard")
-	row("a key is retired here", "refused at once, or after the ordered grace (with a time but no grace: %s after it)", i.RetiredHere)
+	row("a key is retired here", "refused %s after the order, or after the grace that it names; by a line in retired: without at, at once", i.RetiredHere)
 	if i.PublishAhead != nil {
 		row("publish a new key", "at least %s before its first use", i.PublishAhead)
 	}

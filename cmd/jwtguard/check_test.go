@@ -39,7 +39,7 @@ issuer issuer.example.com (https://issuer.example.com), keys from discovery, eve
   issuer withdraws a key, JWKS healthy   refused everywhere after at most 1h5m35s
   issuer withdraws a key, JWKS outage    refused everywhere after at most 5h0m5s
   a key is revoked here                  refused at once, by this guard
-  a key is retired here                  refused at once, or after the ordered grace (with a time but no grace: 1h after it)
+  a key is retired here                  refused 1h after the order, or after the grace that it names; by a line in retired: without at, at once
   publish a new key                      at least 16m35s before its first use
   keep the old key listed                at least 1m after its last use: needed 1h1m (token life + skew), have 1h1m (overlap 1m + grace)
 
@@ -83,7 +83,7 @@ issuer short (https://issuer.example.com), keys from discovery, every 5m
   issuer withdraws a key, JWKS healthy   refused everywhere after at most 45m35s
   issuer withdraws a key, JWKS outage    refused everywhere after at most 4h40m5s
   a key is revoked here                  refused at once, by this guard
-  a key is retired here                  refused at once, or after the ordered grace (with a time but no grace: 30m after it)
+  a key is retired here                  refused 30m after the order, or after the grace that it names; by a line in retired: without at, at once
   publish a new key                      at least 26m35s before its first use
   keep the old key listed                at least 31m after its last use, TOO LITTLE NOW: needed 1h1m (token life + skew), have 40m (overlap 10m + grace)
 
@@ -91,21 +91,21 @@ issuer open (b), keys from https://keys.example.com/jwks, every 5m
   issuer withdraws a key, JWKS healthy   refused everywhere after at most 1h15m35s
   issuer withdraws a key, JWKS outage    refused everywhere after at most 5h10m5s
   a key is revoked here                  refused at once, by this guard
-  a key is retired here                  refused at once, or after the ordered grace (with a time but no grace: 1h after it)
+  a key is retired here                  refused 1h after the order, or after the grace that it names; by a line in retired: without at, at once
   publish a new key                      at least 26m35s before its first use
   keep the old key listed                not known: without max_lifetime nobody can say when its last token expires
 
 issuer fixed (c), keys from this configuration
   a key is taken out of the file   refused at most 6m after the reload
   a key is revoked here            refused at once, by this guard
-  a key is retired here            refused at once, or after the ordered grace (with a time but no grace: 6m after it)
+  a key is retired here            refused 6m after the order, or after the grace that it names; by a line in retired: without at, at once
   keep the old key listed          at least 0s after its last use: needed 6m (token life + skew), have 6m (overlap 0s + grace)
 
 issuer mounted (d), keys from the file /nowhere/jwks.json, every 1m and when it changes
   issuer withdraws a key, JWKS healthy   refused everywhere after at most 17m11s
   issuer withdraws a key, JWKS outage    refused everywhere after at most 4h16m5s
   a key is revoked here                  refused at once, by this guard
-  a key is retired here                  refused at once, or after the ordered grace (with a time but no grace: 6m after it)
+  a key is retired here                  refused 6m after the order, or after the grace that it names; by a line in retired: without at, at once
   publish a new key                      at least 13m23s before its first use
   keep the old key listed                at least 0s after its last use: needed 6m (token life + skew), have 6m (overlap 0s + grace)
 
@@ -255,6 +255,7 @@ func TestCheckUsage(t *testing.T) {
 		{[]string{"-c", "a", "b"}, 2, "", "jwtguard check: unexpected argument \"b\"\n\n" + synopsis(checkUsage)},
 		{[]string{"-x"}, 2, "", "jwtguard check: flag provided but not defined: -x\n\n" + synopsis(checkUsage)},
 		{[]string{"-c", "a", "--max-age", "-1s"}, 2, "", "jwtguard check: --max-age must be between 0 and 8760h\n\n" + synopsis(checkUsage)},
+		{[]string{"-c", "a", "--max-age", "10"}, 2, "", "jwtguard check: invalid value \"10\" for flag -max-age: write a number and its unit, such as 10m\n\n" + synopsis(checkUsage)},
 		{[]string{"-c", "a", "--max-age", "9000h"}, 2, "", "jwtguard check: --max-age must be between 0 and 8760h\n\n" + synopsis(checkUsage)},
 		{[]string{"-c", "/nonexistent/jwtguard.yaml"}, 2, "", "/nonexistent/jwtguard.yaml: cannot be read: no such file or directory\n"},
 	} {

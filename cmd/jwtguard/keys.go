@@ -110,6 +110,7 @@ func (c keysCommand) start(args []string, stdout, stderr io.Writer) int {
 	switch err := k.find(); {
 	case errors.As(err, new(badConfig)):
 		fmt.Fprintln(stderr, escape(err.Error()))
+		k.complain("the guard was not asked. If it runs, ask it without the file: --admin unix:///PATH or --admin http://HOST:PORT in place of -c")
 		return exitUsage
 	case err != nil:
 		k.complain("%v", err)

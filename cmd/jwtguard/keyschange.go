@@ -54,7 +54,7 @@ func (k *keysRun) change() int {
 	} else {
 		what := past[k.command.name]
 		if !o.Changed {
-			what = "nothing to change, " + what + " before"
+			what = "nothing to change" // it may be more than was asked for: the detail says
 		}
 		// The detail may hold a line to be copied: it is not broken.
 		status = k.print(what + ": " + verdict + "\n" + oneLine(o.Detail) + "\n")

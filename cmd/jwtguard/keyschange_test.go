@@ -51,7 +51,7 @@ func TestKeysChangesSayWhatIsNowTheCase(t *testing.T) {
 		"nothing to change": {
 			"revoke corp k --reason leaked", changed(200, `"changed":false,"in_force":true,"durable":true`, "Nothing changed: it was so before."),
 			`POST /api/v1/keys/corp/k/revoke {"reason":"leaked"}`, 0,
-			"nothing to change, revoked before: in force and durable\nNothing changed: it was so before.\n", "",
+			"nothing to change: in force and durable\nNothing changed: it was so before.\n", "",
 		},
 		"a guard without a memory": {
 			"retire corp k --reason rotated", changed(200, fleet, `It lasts until this guard restarts. Add: retired: [{kid: \"k\", reason: \"rotated\"}]`),

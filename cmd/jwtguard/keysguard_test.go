@@ -119,6 +119,7 @@ func TestKeysFindTheGuard(t *testing.T) {
 		if lines := strings.Count(said.stderr, "\nDIR/bad.yaml:"); said.status != 2 || said.stdout != "" || !strings.HasPrefix(said.stderr, "DIR/bad.yaml:1:") || lines < 1 {
 			t.Errorf("%+v", said)
 		}
-		g.bare("list", "-c", g.path("no.yaml")).is(t, 2, "", "DIR/no.yaml: cannot be read: no such file or directory\n")
+		g.bare("list", "-c", g.path("no.yaml")).is(t, 2, "", "DIR/no.yaml: cannot be read: no such file or directory\n"+
+			"jwtguard keys list: the guard was not asked. If it runs, ask it without the file: --admin unix:///PATH or --admin http://HOST:PORT in place of -c\n")
 	})
 }

@@ -84,7 +84,8 @@ const keysRefreshUsage = `Usage: jwtguard keys refresh ISSUER (-c FILE | --admin
 
 Has a running guard fetch the keys of an issuer, and tells what came of it. An
 issuer's keys are fetched once in 10 s at most, whoever asks: this waits for that.
-After failures the guard waits longer; then this says when the fetch is due.
+It does not wait for the longer back-off after failures; where the issuer asked for one
+(Retry-After), this says when the fetch is due.
 
   -c FILE, --admin URL, --token-file FILE, --json
                     see jwtguard keys --help

@@ -39,7 +39,7 @@ func (s *stage) report(ctx context.Context, p *printer) error {
 		}
 		p.text("   %-14s %-9s %-7t %8d %8d   %s", k.Kid, k.State, k.Final, k.Allowed, k.Denied, since)
 	}
-	p.text("\n   Live in a browser: http://%s/\n", s.admin)
+	p.text("   What was counted right before the guard was killed is lost. The evidence says so under Gaps.\n")
 	return s.evidence(ctx, p)
 }
 
@@ -50,7 +50,6 @@ func (s *stage) evidence(ctx context.Context, p *printer) error {
 		return err
 	}
 	p.title("What the ledger proves (its admin API, /api/v1/evidence?format=markdown)")
-	p.text("   What was counted right before the guard was killed is not in it, and it says so under Gaps.\n")
 	for line := range strings.Lines(string(said)) {
 		p.text("%s", strings.TrimRight("   "+line, " \n"))
 	}
@@ -62,6 +61,8 @@ func (s *stage) evidence(ctx context.Context, p *printer) error {
 func (s *stage) keep(ctx context.Context, p *printer, live *devissuer.Key) error {
 	p.title("Still running; Ctrl-C stops it and cleans up")
 	for _, line := range []string{
+		"its page, in a browser:",
+		fmt.Sprintf("  http://%s/", s.admin),
 		"a token that passes (renewed every minute):",
 		fmt.Sprintf(`  curl -i -H "Authorization: Bearer $(cat %s)" http://%s/orders`, s.file("new.jwt"), s.envoy.Address),
 		"a token of the retired key:",

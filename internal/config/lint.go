@@ -168,6 +168,11 @@ func (c *Config) lintGuard(warn func(rule, path, message, remedy string)) {
 			fmt.Sprintf("the admin listener %s can be reached from other machines", c.Listen.Admin),
 			"listen on a loopback address or a unix socket; scrapers and probes have listen.metrics")
 	}
+	if a := c.Listen.Admin; a.Network == "unix" && c.Listen.SocketMode&0o002 != 0 && othersEnter(filepath.Dir(a.Addr)) {
+		warn("admin_socket_open", "listen.socket_mode",
+			fmt.Sprintf("everybody on this machine may connect to %s, unless its folder keeps them out, and whoever may connect may give orders", a),
+			"set socket_mode to \"0660\", or give the admin socket a folder of its own that only operators may enter (mode 0700)")
+	}
 	for i, g := range c.Listen.GRPC {
 		if a := c.Listen.Admin; a.Network == "unix" && g.Address.Network == "unix" && filepath.Dir(a.Addr) == filepath.Dir(g.Address.Addr) {
 			warn("admin_beside_grpc", "listen.admin",
@@ -181,6 +186,12 @@ func (c *Config) lintGuard(warn func(rule, path, message, remedy string)) {
 				"listen on a loopback address or a unix socket, or set listen.tls with client_ca")
 		}
 	}
+}
+
+// othersEnter tells whether everybody may enter a folder, or it is not there yet.
+func othersEnter(dir string) bool {
+	info, err := os.Stat(dir)
+	return err != nil || info.Mode()&0o001 != 0
 }
 
 func lintToken(file string, warn func(rule, path, message, remedy string)) {

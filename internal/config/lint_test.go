@@ -21,12 +21,25 @@ const noStateRemedy = "set state_dir to a directory that outlives restarts, or w
 
 func TestLint(t *testing.T) {
 	const host = "issuer.example.com"
+	closed, err := os.MkdirTemp("", "admin") // a path as short as a socket's has to be
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.Remove(closed) })
 	for _, tt := range []struct {
 		name, text string
 		want       []Finding
 	}{
 		{"nothing to say", quiet, nil},
 		{"sockets in folders of their own", quiet + "listen:\n  grpc: unix:///run/envoy/authz.sock\n  admin: unix:///run/admin/admin.sock\n", nil},
+		{"everybody may connect, but not get there", quiet + "listen:\n  socket_mode: \"0666\"\n  grpc: unix:///run/envoy/authz.sock\n  admin: unix://" + closed + "/admin.sock\n", nil},
+		{
+			"everybody may give orders", quiet + "listen:\n  socket_mode: \"0666\"\n  grpc: unix:///run/envoy/authz.sock\n  admin: unix:///run/admin/admin.sock\n", []Finding{
+				{Warning, "admin_socket_open", "", Place{7, 16},
+					"everybody on this machine may connect to unix:///run/admin/admin.sock, unless its folder keeps them out, and whoever may connect may give orders",
+					"set socket_mode to \"0660\", or give the admin socket a folder of its own that only operators may enter (mode 0700)"},
+			},
+		},
 		{
 			"the admin socket where Envoy goes", quiet + "listen:\n  grpc: unix:///run/jwtguard/authz.sock\n  admin: unix:///run/jwtguard/admin.sock\n", []Finding{
 				{Warning, "admin_beside_grpc", "", Place{8, 10},

@@ -342,7 +342,7 @@ func TestRefetchThatIsFarOffTellsWhen(t *testing.T) {
 		if result, _, due, err := refetch(time.Minute); result != "http_status" || !due.IsZero() || err != nil {
 			t.Fatal(result, due, err)
 		}
-		far("the back-off", "after a fetch that did not work the guard waits, longer each time, and as long as the server asks for", 59*time.Second, 66*time.Second)
+		far("Retry-After", "the last fetch did not work, and its answer asked for no other one before (Retry-After)", 59*time.Second, 66*time.Second)
 
 		// One that is under way when patience ends is still to come.
 		idp.Fail(devissuer.JWKSPath, devissuer.Fault{Delay: 3 * time.Second})
@@ -350,6 +350,33 @@ func TestRefetchThatIsFarOffTellsWhen(t *testing.T) {
 		if _, _, due, err := refetch(time.Second); !errors.Is(err, context.DeadlineExceeded) || !due.IsZero() {
 			t.Error(due, err)
 		}
+	})
+}
+
+// Whoever has mended the issuer does not wait for the back-off of an outage that lasted.
+func TestAnOperatorDoesNotWaitForTheBackOff(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		idp := newIssuer("idp.test", "a")
+		idp.Fail(devissuer.JWKSPath, devissuer.Fault{Reset: true})
+		c := w.adopt(configOf(idp))
+		for range 7 {
+			w.next(idp, 6*time.Minute)
+		}
+		pass(mostOften)
+		idp.Heal()
+		fetches := len(asked(idp))
+		for range 5 {
+			c.Refresh(t.Context(), 0)
+			pass(time.Second)
+		}
+		if n := len(asked(idp)) - fetches; n != 0 {
+			t.Errorf("traffic brought %d fetches forward", n)
+		}
+		before := time.Now()
+		if result, detail, due, err := w.group.Refetch(t.Context(), "idp.test"); result != "ok" || !due.IsZero() || err != nil || time.Since(before) > time.Second {
+			t.Errorf("%q, %q, due at %s, %v after %s", result, detail, due, err, time.Since(before))
+		}
+		w.wantKeys(c, "a=active")
 	})
 }
 

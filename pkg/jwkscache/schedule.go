@@ -30,7 +30,8 @@ type schedule struct {
 	started  time.Time     // the last fetch; zero: none yet
 	searched time.Time     // the last one for an unknown kid; zero: none yet
 	regular  time.Time     // when the next one is due anyway
-	patience time.Time     // no attempt before: the server failed, or asked for it
+	patience time.Time     // no attempt before, but for an operator's: the server failed
+	asked    time.Time     // no attempt before: the server asked for it
 	failures int           // in a row
 	wanted   map[Cause]time.Time
 }
@@ -56,8 +57,10 @@ func (s *schedule) pace(interval time.Duration, now time.Time) {
 	if next := now.Add(jitter(interval)); next.Before(s.regular) {
 		s.regular = next
 	}
-	if next := now.Add(interval); next.Before(s.patience) {
-		s.patience = next
+	for _, t := range []*time.Time{&s.patience, &s.asked} {
+		if next := now.Add(interval); next.Before(*t) {
+			*t = next
+		}
 	}
 }
 
@@ -79,26 +82,35 @@ func (s *schedule) search(now time.Time, cooldown time.Duration) {
 	s.want(CauseUnknownKid, now)
 }
 
-// due is when to fetch next, and for which cause.
+// due is when to fetch next, and for which cause. Whoever orders a fetch may have
+// mended what failed, and does not wait for the back-off.
 func (s *schedule) due() (time.Time, Cause) {
 	at, cause := s.regular, CauseSchedule
-	for _, c := range []Cause{CauseConfirm, CauseUnknownKid, CauseClock, CauseFile, CauseConfig, CauseOperator} {
+	for _, c := range []Cause{CauseConfirm, CauseUnknownKid, CauseClock, CauseFile, CauseConfig} {
 		if t, ok := s.wanted[c]; ok && t.Before(at) {
 			at, cause = t, c
 		}
 	}
-	for _, earliest := range [...]time.Time{s.patience, s.started.Add(s.gap)} {
-		if !s.started.IsZero() && at.Before(earliest) {
-			at = earliest
+	at = latest(at, s.patience)
+	if t, ok := s.wanted[CauseOperator]; ok {
+		if t = latest(t, s.asked); t.Before(at) {
+			at, cause = t, CauseOperator
 		}
 	}
-	return at, cause
+	return latest(at, s.started.Add(s.gap)), cause
 }
 
-// why says what puts a fetch off that is wanted now.
+func latest(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}
+
+// why says what puts a fetch off that an operator wants now.
 func (s *schedule) why() string {
-	if s.patience.After(s.started.Add(s.gap)) {
-		return "after a fetch that did not work the guard waits, longer each time, and as long as the server asks for"
+	if s.asked.After(s.started.Add(s.gap)) {
+		return "the last fetch did not work, and its answer asked for no other one before (Retry-After)"
 	}
 	return fmt.Sprintf("an issuer's keys are fetched once in %s at most, whoever asks", s.gap)
 }
@@ -123,7 +135,7 @@ func (s *schedule) begin(now time.Time) (fresh bool) {
 // succeeded plans the next fetch after one that worked. What the origin says of
 // freshness may shorten the interval, never lengthen it.
 func (s *schedule) succeeded(now time.Time, a answer) {
-	s.failures, s.patience = 0, time.Time{}
+	s.failures, s.patience, s.asked = 0, time.Time{}, time.Time{}
 	wait := s.interval
 	if a.HasMaxAge {
 		wait = min(wait, max(a.MaxAge-a.Age, leastMaxAge))
@@ -132,18 +144,17 @@ func (s *schedule) succeeded(now time.Time, a answer) {
 }
 
 // failed plans the next attempt after one that did not work: twice as late each
-// time, as late as the server asks for, and never later than the interval. No
-// other cause brings it forward.
+// time, as late as the server asks for, and never later than the interval. An operator
+// alone may bring it forward, to what the server asks for.
 func (s *schedule) failed(now time.Time, retryAfter time.Duration) {
 	wait := max(s.gap, time.Second)
 	for range min(s.failures, 32) {
 		wait = min(2*wait, s.interval)
 	}
 	s.failures++
-	// What the server asks for is only ever lengthened.
-	wait = max(jitter(wait), retryAfter+rand.N(retryAfter/10+1))
-	s.regular = now.Add(max(min(wait, s.interval), s.gap))
-	s.patience = s.regular
+	asked := min(retryAfter+rand.N(retryAfter/10+1), s.interval) // only ever lengthened
+	s.regular = now.Add(max(min(jitter(wait), s.interval), asked, s.gap))
+	s.patience, s.asked = s.regular, now.Add(asked)
 }
 
 // jitter lengthens or shortens a duration by up to a tenth, so that guards do not

@@ -31,6 +31,14 @@ func (f *file) Read(b []byte) (n int, err error) {
 	return n, err
 }
 
+func (f *file) ReadAt(b []byte, at int64) (n int, err error) {
+	f.with(func() { n = copy(b, f.data[min(int(at), len(f.data)):]) })
+	if n < len(b) {
+		err = io.EOF
+	}
+	return n, err
+}
+
 func (f *file) Write(b []byte) (int, error) {
 	n := 0
 	err := f.change(func() error {

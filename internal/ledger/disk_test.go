@@ -275,6 +275,19 @@ func (h *handle) Read(b []byte) (int, error) {
 	return n, nil
 }
 
+func (h *handle) ReadAt(b []byte, offset int64) (int, error) {
+	h.p.mu.Lock()
+	defer h.p.mu.Unlock()
+	if offset >= int64(len(h.inode.data)) {
+		return 0, io.EOF
+	}
+	n := copy(b, h.inode.data[offset:])
+	if n < len(b) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
 func (h *handle) Write(b []byte) (int, error) {
 	if filepath.Base(h.name) == lockName {
 		h.inode.data = append(h.inode.data, b...)

@@ -30,6 +30,7 @@ type Files interface {
 // File is an open file.
 type File interface {
 	io.ReadWriteCloser
+	io.ReaderAt
 	Stat() (fs.FileInfo, error)
 	Truncate(size int64) error
 	Sync() error

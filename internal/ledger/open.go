@@ -64,7 +64,7 @@ func (o *opening) find(names []string) (*writer, error) {
 		if err := o.discard(names); err != nil {
 			return nil, err
 		}
-		r, err = o.read(fileName, false)
+		r, err = o.read(fileName)
 	} else {
 		r, err = o.missing(names)
 	}
@@ -125,7 +125,7 @@ func (o *opening) missing(names []string) (*reading, error) {
 		return nil, o.discard(names)
 	}
 	if slices.Contains(names, newName) {
-		r, err := o.read(newName, false)
+		r, err := o.read(newName)
 		if err == nil && r.torn == 0 && o.goesOn(r, seqs, names) {
 			if err = o.Files.Rename(o.path(newName), o.path(fileName)); err == nil {
 				err = o.Files.SyncDir(o.Dir)
@@ -154,7 +154,7 @@ func (o *opening) goesOn(r *reading, seqs []uint64, names []string) bool {
 	if len(seqs) == 0 {
 		return false
 	}
-	before, err := o.read(archive(seqs[len(seqs)-1]), false)
+	before, err := o.read(archive(seqs[len(seqs)-1]))
 	if err != nil {
 		return false
 	}
@@ -205,21 +205,18 @@ func (o *opening) create(s store, images map[string]*image, aside string, loss f
 // accept begins a new chain with what can be saved.
 func (o *opening) accept(damage *DamageError, names []string) (*writer, error) {
 	seqs, _ := archives(names)
-	source, aside := fileName, ""
-	if !slices.Contains(names, fileName) {
-		if source = ""; len(seqs) > 0 {
-			source = archive(seqs[len(seqs)-1])
-		}
-	} else {
+	var sources []string
+	aside := ""
+	if slices.Contains(names, fileName) {
+		sources = append(sources, fileName)
 		aside = damagedName + time.Now().UTC().Format("20060102T150405.000000000Z") + suffix
 	}
-	r := &reading{replay: newReplay()}
-	if source != "" {
-		var err error
-		if r, err = o.read(source, true); err != nil {
-			return nil, err
-		}
-		r.file.Close()
+	if n := len(seqs); n > 0 {
+		sources = append(sources, archive(seqs[n-1]))
+	}
+	r, err := o.salvage(sources)
+	if err != nil {
+		return nil, err
 	}
 	images, lost := r.images(o.ReadKey)
 	o.last = r.last
@@ -231,8 +228,11 @@ func (o *opening) accept(damage *DamageError, names []string) (*writer, error) {
 		o.tell("%s; reinstate what should not be", buried)
 		what += "; " + buried
 	}
-	if doubts := r.doubts(images, lost); len(doubts) > 0 {
-		o.tell("lines that could not be read name keys of which nothing later tells: if one of these was put out of service, order that again: %s", shortly(doubts))
+	for doubts := range slices.Chunk(r.doubts(images, lost), maxBrief) {
+		o.tell("lines that could not be read name keys of which nothing later tells: if one of these was put out of service, order that again: %s", naming(doubts))
+	}
+	if r.unnamed > 0 {
+		o.tell("%d more such lines were not looked at: compare the damaged file with what keys show tells", r.unnamed)
 	}
 	s := store{chain: chain{seq: r.seq}} // no two files of one first seq
 	if n := len(seqs); n > 0 {

@@ -11,9 +11,6 @@ import (
 // checkEvery is after how many lines a replay looks whether it shall stop.
 const checkEvery = 4096
 
-// maxSeq is more lines than there can be; what says so was not counted.
-const maxSeq = 1 << 62
-
 // reading is a file that was read from its beginning to its end.
 type reading struct {
 	*replay
@@ -27,8 +24,6 @@ type reading struct {
 	size     int64          // of the lines
 	torn     int64          // bytes after them
 	aside    string         // the damaged file whose place this one takes
-	skipped  int            // lines that could not be read
-	unread   []unread       // those of them in which a key's name could be
 }
 
 // opened is what the lines say that begin a file.
@@ -39,23 +34,21 @@ type opened struct {
 	Aside   string `json:"aside"`
 }
 
-// read replays a file. Damage is a *[DamageError]; with salvage, every line is
-// taken whose own hash holds, wherever it stands.
-func (o *opening) read(name string, salvage bool) (*reading, error) {
+// read replays a file. Damage is a *[DamageError].
+func (o *opening) read(name string) (*reading, error) {
 	f, err := o.openFile(name)
 	if err != nil {
 		return nil, err
 	}
 	r := &reading{replay: newReplay(), name: name, file: f}
-	r.salvage = salvage
-	if err := r.all(o, salvage); err != nil {
+	if err := r.all(o); err != nil {
 		f.Close()
 		return nil, err
 	}
 	return r, nil
 }
 
-func (r *reading) all(o *opening, salvage bool) error {
+func (r *reading) all(o *opening) error {
 	lines := newLineReader(r.file)
 	for {
 		text, err := lines.next()
@@ -66,15 +59,9 @@ func (r *reading) all(o *opening, salvage bool) error {
 			return err
 		}
 		if err == nil {
-			err = r.take(text, lines, salvage)
+			err = r.take(text, lines)
 		}
-		switch {
-		case errors.Is(err, errNewer) && salvage:
-			return nil // what it says is not known
-		case err != nil && salvage:
-			r.skipped++
-			r.guess(text, lines.number)
-		case err != nil:
+		if err != nil {
 			return &DamageError{File: o.path(r.name), Line: lines.number, What: err.Error()}
 		}
 		if lines.number%checkEvery == 0 && o.ctx.Err() != nil {
@@ -83,8 +70,6 @@ func (r *reading) all(o *opening, salvage bool) error {
 	}
 	r.size, r.torn = lines.size, lines.torn
 	switch {
-	case salvage:
-		return nil
 	case lines.number == 0:
 		return &DamageError{File: o.path(r.name), What: "it has no complete line"}
 	case r.records > 0:
@@ -96,23 +81,20 @@ func (r *reading) all(o *opening, salvage bool) error {
 var errNewer = errors.New("written by a newer version")
 
 // take reads and applies one line.
-func (r *reading) take(text []byte, lines *lineReader, salvage bool) error {
-	var l line
-	var err error
-	if salvage {
-		if l, err = parse(text); err == nil {
-			r.seq = max(r.seq, min(l.seq, maxSeq))
-		}
-	} else {
-		l, err = r.follow(text)
-	}
+func (r *reading) take(text []byte, lines *lineReader) error {
+	l, err := r.follow(text)
 	if err != nil {
 		return err
 	}
 	switch {
 	case string(l.event) == eventOpened:
-		if err := r.begin(&l, lines.number); err != nil {
+		o, err := l.opened()
+		if err != nil {
 			return err
+		}
+		if lines.number == 1 {
+			r.first, r.records = l.seq, o.Records
+			copy(r.prev[:], l.prev)
 		}
 	case lines.number == 1:
 		return fmt.Errorf("%w: a file begins with %s", errForm, eventOpened)
@@ -130,21 +112,17 @@ func (r *reading) take(text []byte, lines *lineReader, salvage bool) error {
 	return r.apply(&l, lines.number)
 }
 
-// begin reads the first line of a file.
-func (r *reading) begin(l *line, number int) error {
+// opened reads the first line of a file.
+func (l *line) opened() (opened, error) {
 	var o opened
 	if err := json.Unmarshal(l.text, &o); err != nil {
-		return err
+		return o, err
 	}
 	switch {
 	case o.Format == 0 || o.Records < 0:
-		return errForm
+		return o, errForm
 	case o.Format > format:
-		return fmt.Errorf("%w (format %d, by version %q; this one knows format %d): start that version", errNewer, o.Format, o.Version, format)
+		return o, fmt.Errorf("%w (format %d, by version %q; this one knows format %d): start that version", errNewer, o.Format, o.Version, format)
 	}
-	if number == 1 {
-		r.first, r.records = l.seq, o.Records
-		copy(r.prev[:], l.prev)
-	}
-	return nil
+	return o, nil
 }

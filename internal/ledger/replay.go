@@ -21,11 +21,13 @@ type Restored struct {
 // replay collects what the lines of a file leave behind. Of a record it holds the
 // newest text alone: most lines are superseded, and are never decoded.
 type replay struct {
-	past    map[string]*past // by iss
-	lines   int              // that were applied
-	last    time.Time        // latest lifecycle time
-	salvage bool             // lines may be lost: what each one says counts, not its record alone
-	buried  []grave          // what that led to, once there are images
+	past  map[string]*past // by iss
+	lines int              // that were applied
+	last  time.Time        // latest lifecycle time
+
+	// With salvage, lines may be lost: what each one says counts, not its record alone.
+	where  func(number int) string // a line stands; nil: nothing is lost
+	buried []grave                 // what that led to, once there are images
 }
 
 // past is what is known of one issuer so far.
@@ -52,7 +54,7 @@ type slot struct {
 
 func newReplay() *replay { return &replay{past: map[string]*past{}} }
 
-// apply takes in one line, which stands at the given number of its file.
+// apply takes in one line. Of two, the one with the greater number is the newer.
 func (r *replay) apply(l *line, number int) error {
 	r.lines++
 	if l.life.After(r.last) {
@@ -62,7 +64,7 @@ func (r *replay) apply(l *line, number int) error {
 		return nil // of no issuer, or not of the life of keys
 	}
 	p := r.of(l)
-	if r.salvage && p.hear(l, number) {
+	if r.where != nil && p.hear(l, number) {
 		return nil
 	}
 	switch {
@@ -204,7 +206,7 @@ func (r *replay) images(readKey func([]byte) (keyset.Listed, error)) (map[string
 			keys[i] = e.key
 		}
 		m.latest = keyset.Restore(m.observed, keys)
-		if r.salvage {
+		if r.where != nil {
 			r.bury(p, m)
 		}
 		if len(m.entries) > 0 || !m.observed.IsZero() {

@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"time"
+
 	"github.com/go-json-experiment/json"
 
 	"github.com/jwtguard/jwtguard/pkg/keyset"
@@ -49,12 +51,15 @@ type said struct {
 	Reason     string         `json:"reason"`
 	Actor      string         `json:"actor"`
 	Usage      usage          `json:"usage"`
+	Key        struct {
+		RevokedAt time.Time `json:"revoked_at"`
+	} `json:"key"`
 }
 
 // verdict is what the line says, if it is that a key is not in force.
 func (s *said) verdict(event keyset.EventType) verdict {
 	switch {
-	case s.Action == keyset.Revoke, s.To == keyset.Revoked.String(), event == keyset.EventDistrusted, s.Anomaly == keyset.PrivateKeyPublished:
+	case s.Action == keyset.Revoke, !s.Key.RevokedAt.IsZero(), s.To == keyset.Revoked.String(), event == keyset.EventDistrusted, s.Anomaly == keyset.PrivateKeyPublished:
 		return revoked
 	case s.Action == keyset.Retire, event == keyset.EventFinal, s.Anomaly == keyset.RetiredKeyReturned:
 		return forEver

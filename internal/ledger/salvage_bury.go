@@ -13,20 +13,19 @@ import (
 	"github.com/jwtguard/jwtguard/pkg/keyset"
 )
 
-// maxBrief is how many keys are named where there may be thousands: what an
-// operator looks at one by one. The count is told.
+// maxBrief is how many keys one line names.
 const maxBrief = 20
 
 // grave is a key that salvage put out of service, or cannot tell of.
 type grave struct {
-	line       int // that says so
+	where      string // the line stands that says so
 	issuer     string
 	kid        string
 	thumbprint string
 }
 
 func (g grave) String() string {
-	words := []string{fmt.Sprintf("line %d:", g.line)}
+	words := []string{g.where + ":"}
 	if g.issuer != "" {
 		words = append(words, g.issuer)
 	}
@@ -39,16 +38,21 @@ func (g grave) String() string {
 	return strings.Join(words, " ")
 }
 
-// shortly names the first of them.
-func shortly(graves []grave) string {
-	var words []string
-	for _, g := range graves[:min(len(graves), maxBrief)] {
-		words = append(words, g.String())
-	}
-	if n := len(graves) - maxBrief; n > 0 {
-		words = append(words, fmt.Sprintf("and %d more", n))
+// naming is the names of all of them.
+func naming(graves []grave) string {
+	words := make([]string, len(graves))
+	for i, g := range graves {
+		words[i] = g.String()
 	}
 	return strings.Join(words, ", ")
+}
+
+// shortly names the first of them.
+func shortly(graves []grave) string {
+	if n := len(graves) - maxBrief; n > 0 {
+		return fmt.Sprintf("%s, and %d more", naming(graves[:maxBrief]), n)
+	}
+	return naming(graves)
 }
 
 // glean notes what can be told of a record that cannot be read as a whole: a member
@@ -112,10 +116,10 @@ func (r *replay) bury(p *past, m *image) {
 			b.Order.Kid = ""
 		}
 		if b.Order.Reason == "" {
-			b.Order.Reason = fmt.Sprintf("line %d of a damaged ledger says so", c.last())
+			b.Order.Reason = r.where(c.last()) + " of a damaged ledger says so"
 		}
 		burials = append(burials, b)
-		r.buried = append(r.buried, grave{c.last(), m.name, b.Order.Kid, id.thumbprint})
+		r.buried = append(r.buried, grave{r.where(c.last()), m.name, b.Order.Kid, id.thumbprint})
 	}
 	if len(burials) == 0 {
 		return

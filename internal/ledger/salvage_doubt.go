@@ -10,24 +10,29 @@ const (
 	// healthy issuer is far shorter.
 	maxGuess = 256
 	// maxUnread bounds how many such lines are kept: each is held against all records,
-	// and an operator reads far fewer.
+	// and an operator reads far fewer. The rest is counted.
 	maxUnread = 1000
 )
 
 // unread is a line that cannot be read, and the key that it seems to be about. That
 // is for people alone: nothing in such a line can be trusted.
 type unread struct {
-	line int
-	iss  string
-	id   ident // with its kid, where the line has both
+	where string
+	after uint64 // a line of a greater seq is newer
+	iss   string
+	id    ident // with its kid, where the line has both
 }
 
 // guess notes which key a line seems to be about that cannot be read.
-func (r *reading) guess(text []byte, number int) {
+func (r *salvaged) guess(text []byte, where string, after uint64) {
 	head, _, _ := bytes.Cut(text, []byte(`,"key":{`))
-	u := unread{number, member(head, "iss"), ident{kid: member(head, "kid"), thumbprint: member(head, "thumbprint")}}
-	if len(r.unread) < maxUnread && u.id != (ident{}) && member(head, "event") != eventUsage {
+	u := unread{where, after, member(head, "iss"), ident{kid: member(head, "kid"), thumbprint: member(head, "thumbprint")}}
+	switch {
+	case u.id == (ident{}), member(head, "event") == eventUsage:
+	case len(r.unread) < maxUnread:
 		r.unread = append(r.unread, u)
+	default:
+		r.unnamed++
 	}
 }
 
@@ -43,19 +48,19 @@ func member(text []byte, name string) string {
 
 // doubts are the keys of which nothing can be told: what a line said is lost, no
 // later record tells, and nothing says that the key is out of service for ever.
-func (r *reading) doubts(images map[string]*image, lost []lostRecord) []grave {
+func (r *salvaged) doubts(images map[string]*image, lost []lostRecord) []grave {
 	all := r.unread
 	for _, l := range lost {
 		if l.id != (ident{}) {
-			all = append(all, unread{l.line, l.iss, l.id})
+			all = append(all, unread{r.where(l.line), r.pieces[l.line-1].seq, l.iss, l.id})
 		}
 	}
 	var doubts []grave
 	for _, u := range all {
-		g := grave{line: u.line, kid: u.id.kid, thumbprint: u.id.thumbprint}
+		g := grave{where: u.where, kid: u.id.kid, thumbprint: u.id.thumbprint}
 		if p := r.past[u.iss]; p != nil {
 			g.issuer = p.name
-			if p.tells(images[u.iss], u) {
+			if r.tells(p, images[u.iss], u) {
 				continue
 			}
 		}
@@ -65,13 +70,13 @@ func (r *reading) doubts(images map[string]*image, lost []lostRecord) []grave {
 }
 
 // tells whether it is known how the key stands that a line names.
-func (p *past) tells(m *image, u unread) bool {
+func (r *salvaged) tells(p *past, m *image, u unread) bool {
 	id := u.id
 	if id.thumbprint != "" {
 		id.kid = ""
 	}
 	return m != nil && slices.ContainsFunc(m.entries, func(e *entry) bool {
 		s := p.slots[id]
-		return e.id == id && (e.key.Final || s != nil && s.line > u.line)
+		return e.id == id && (e.key.Final || s != nil && r.pieces[s.line-1].seq > u.after)
 	})
 }

@@ -17,6 +17,8 @@ import (
 // chronicle is a ledger that tells the life of some keys, and how they stood at its end.
 type chronicle struct {
 	lines []string // with their newlines
+	older []string // the files before
+	names []string // of those
 	set   *keyset.Set
 	end   keyset.Instant
 	words []words // of the lines
@@ -57,6 +59,11 @@ func tale(t *testing.T, seed uint64) chronicle {
 	})
 	s.lines = strings.SplitAfter(strings.TrimSuffix(d.read(fileName), "\n"), "\n")
 	s.lines[len(s.lines)-1] += "\n"
+	seqs, _ := archives(d.list())
+	for _, seq := range seqs {
+		s.older = append(s.older, d.read(archive(seq)))
+		s.names = append(s.names, archive(seq))
+	}
 	for _, l := range s.lines {
 		s.words = append(s.words, says(l))
 	}

@@ -36,7 +36,7 @@ var advice = map[verify.Reason]string{
 
 const (
 	// adviceSilent is for a token that passes by what the issuer lists.
-	adviceSilent = "Start the guard and ask again, or ask where one runs: a key that was put out of service by an order stands in state_dir alone, and is refused whatever its issuer lists."
+	adviceSilent = "See that the guard runs and answers, and ask again, or ask where one does: that a key was put out of service by an order stands in the guard's memory and its state_dir alone, and such a key is refused whatever its issuer lists."
 	// adviceUndecided is for a key that only the running guard still has.
 	adviceUndecided = "Look into Envoy's access log or the guard's (request_denied) for the reason that the running guard gives: it judges this token by a key that cannot be fetched here. Without a state_dir it loses that key when it is restarted."
 	// adviceOther is for a token that passes by another key than the guard's.

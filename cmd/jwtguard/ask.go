@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
+	"net/url"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/jwtguard/jwtguard/internal/admin"
@@ -29,7 +32,8 @@ type guardView struct {
 	admin.Key               // its State is empty if it is not known
 	unknown   bool          // the guard answered that it has no such key
 	several   bool          // the guard answered that the kid has named several keys
-	silent    bool          // there is none, and it would remember more than the issuer lists
+	renamed   bool          // the state is that of the key by another kid
+	silent    bool          // it does not say, and may remember more than the issuer lists
 	refuses   verify.Reason // of all tokens of the issuer whose key is in service: its keys cannot be used; empty if they can
 	text      string        // for people; empty: it was not asked
 }
@@ -38,41 +42,59 @@ type guardView struct {
 func (v guardView) inGrace() bool { return v.State == keyset.Grace.String() && v.GraceFrom != nil }
 
 // askGuard asks the guard that runs with the same configuration, if one does,
-// what it knows about a key.
-func askGuard(c *config.Config, issuer, kid string, now time.Time) guardView {
+// what it knows about the key that a kid names. The thumbprint is that of the key by
+// this kid in the issuer's document; empty if there is none.
+func askGuard(c *config.Config, issuer, kid, thumbprint string, now time.Time) guardView {
 	if c.Listen.Admin.IsZero() || kid == "" {
 		return guardView{}
+	}
+	path := keyPath(issuer, kid)
+	if kid == noKid { // which stands for no kid in a path
+		if thumbprint == "" {
+			return guardView{silent: true, text: "is not asked: it tells of the kid - by thumbprint alone, and that is not known here"}
+		}
+		path += "?thumbprint=" + url.QueryEscape(thumbprint)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
 	defer cancel()
 	guard := newAdminClient(c.Listen.Admin, anyLocalHost)
 	answer, err := guard.ask(ctx, question{
-		method: http.MethodGet, path: keyPath(issuer, kid), most: maxAnswer,
+		method: http.MethodGet, path: path, most: maxAnswer,
 	})
-	remembers := c.StateDir != ""
-	notAGuard := guardView{silent: remembers, text: fmt.Sprintf("something answers at %s, but not as a guard does", c.Listen.Admin)}
+	notAGuard := guardView{silent: true, text: fmt.Sprintf("something answers at %s, but not as a guard does", c.Listen.Admin)}
 	switch {
 	case errors.Is(err, errAnswerTooLong):
 		return notAGuard
+	case err != nil && !nobodyListens(err):
+		return guardView{silent: true, text: fmt.Sprintf("gives no answer at %s (%v): what it withdrew or put out of service is not known here", c.Listen.Admin, innermost(err))}
 	case err != nil:
-		return guardView{silent: remembers, text: fmt.Sprintf("none answers at %s: what it withdrew or put out of service earlier is not known here", c.Listen.Admin)}
+		return guardView{silent: c.StateDir != "", text: fmt.Sprintf("none answers at %s: what it withdrew or put out of service earlier is not known here", c.Listen.Admin)}
 	}
-	var k admin.Key
+	var said struct {
+		admin.Key
+		Title string `json:"title"` // of a problem
+	}
 	var view guardView
-	switch err := json.Unmarshal(answer.body, &k); {
-	case answer.status == http.StatusNotFound && err == nil:
+	switch err := json.Unmarshal(answer.body, &said); {
+	case answer.status == http.StatusNotFound && answer.problem && err == nil && said.Title == admin.NoSuchKey:
 		view = guardView{unknown: true, text: "does not know this kid"}
 	case answer.status == http.StatusConflict && answer.problem && err == nil:
 		return guardView{several: true, text: "has known several keys by this kid; jwtguard keys list shows them"}
 	case answer.status != http.StatusOK:
-		return guardView{silent: remembers, text: fmt.Sprintf("something answers %d at %s: is it a guard?", answer.status, c.Listen.Admin)}
-	case err != nil || !isState(k.State):
+		return guardView{silent: true, text: fmt.Sprintf("something answers %d at %s: is it a guard?", answer.status, c.Listen.Admin)}
+	case err != nil || !isState(said.State):
 		return notAGuard
 	default:
-		view = guardView{Key: k, text: "has the key as " + k.State + history(k, now)}
+		view = guardView{Key: said.Key, renamed: kid == noKid && said.Kid != kid, text: "has the key as " + said.State + history(said.Key, now)}
 	}
 	view.askIssuer(ctx, guard, issuer, now)
 	return view
+}
+
+// nobodyListens tells whether an error of [adminClient.ask] says that no guard runs.
+// After any other one, one may: stopped, overloaded, or not for this user to ask.
+func nobodyListens(err error) bool {
+	return errors.As(err, new(unreached)) && (errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist))
 }
 
 // askIssuer asks the guard whether it can use the issuer's keys. One that does not say

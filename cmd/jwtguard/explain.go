@@ -32,9 +32,10 @@ alone, whatever the issuer lists. The signature is never printed.
   --json         the same for machines
 
 The answer is ACCEPTED, REFUSED or, where the running guard may know better than can
-be seen here, NOT DECIDED: a good token, too, if no guard answers and there is a
-state_dir, which may hold orders against its key, or if the guard cannot fetch the
-keys of the issuer, which could be fetched here.
+be seen here, NOT DECIDED: a good token, too, if the guard does not say what it knows
+about the key, or if it cannot fetch the keys of the issuer, which could be fetched
+here. Where no guard runs (nothing listens at listen.admin), the issuer's keys and
+the configuration decide, unless there is a state_dir, which may hold orders.
 
 Exit status: 0 the token would be accepted; 1 it would be refused, or that is not
 decided; 2 wrong usage, no token, or a configuration that cannot be used.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -426,7 +427,7 @@ func TestExplainYieldsToTheRunningGuard(t *testing.T) {
 	w.write("state_dir: " + w.path("state") + "\n" + w.config())
 	t.Run("it is gone, and may have known better", func(t *testing.T) {
 		w.explain(w.token()).says(t, 1, "NOT DECIDED: ok by what the issuer lists now; the guard may know better, and does not answer",
-			"running guard  none answers at unix://", "stands in state_dir alone")
+			"running guard  none answers at unix://", "its state_dir alone")
 		w.explain("x").says(t, 1, "REFUSED: token_malformed")
 	})
 }
@@ -543,7 +544,14 @@ func TestExplainAcceptsNothingThatTheGuardMayRefuse(t *testing.T) {
 		// Its lifecycle time may be behind: it says grace, and so it is.
 		{200, "application/json", `{"state": "grace", "grace_from": "9999-01-01T00:00:00Z", "retires_at": "2000-01-01T00:00:00Z", ` + ours + `}`, 0, "ACCEPTED: ok"},
 		{409, "application/problem+json", `{"title": "Several keys"}`, 1, "NOT DECIDED: ok by what the issuer lists now; the guard that runs has known several keys by this kid"},
-		{409, "application/json", `{}`, 0, "answers 409"},
+		{409, "application/json", `{}`, 1, "answers 409"},
+		{404, "application/problem+json", `{"title": "No such key"}`, 0, "running guard  does not know this kid"},
+		{404, "application/json", `{"title": "No such key"}`, 1, "answers 404"},
+		{404, "application/problem+json", `{"title": "No such issuer", "issuers": ["other"]}`, 1, "answers 404"},
+		{404, "application/problem+json", `{"title": "Not found"}`, 1, "answers 404"}, // the port for metrics
+		{400, "application/problem+json", `{"title": "Bad request"}`, 1, "answers 400"},
+		{401, "application/problem+json", `{"title": "Unauthorized"}`, 1, "answers 401"},
+		{503, "application/problem+json", `{"title": "Busy"}`, 1, "answers 503"},
 	} {
 		status, kind, answer = c.status, c.kind, c.answer
 		w.explain(w.token()).says(t, c.exit, c.says)
@@ -598,8 +606,76 @@ func TestExplainKnowsAGuardFromAnotherServer(t *testing.T) {
 		{500, "", "answers 500"},
 	} {
 		status, answer = c.status, c.answer
-		w.explain(w.token()).says(t, 0, "ACCEPTED: ok", c.says)
+		w.explain(w.token()).says(t, 1, "NOT DECIDED: ok by what the issuer lists now; the guard may know better, and does not answer", c.says)
 	}
+}
+
+// In a path of the admin API the kid - stands for none.
+func TestExplainAsksByThumbprintForAKidThatIsADash(t *testing.T) {
+	w := newWorld(t)
+	dash := devissuer.NewKey(noKid, "ES256")
+	w.issuer.Publish(dash)
+	g := w.startReady(w.config())
+	token := w.tokenOf(dash, nil)
+	g.envoy().gets(token, string(verify.OK))
+	w.explain(token).says(t, 0, "ACCEPTED: ok", "running guard  has the key as active")
+	w.keys("revoke", "corp", noKid, "--thumbprint", dash.Thumbprint(), "--reason", "leaked").says(t, 0, "revoked: in force")
+	g.envoy().gets(token, string(verify.KeyRevoked))
+	w.explain(token).says(t, 1, "REFUSED: key_revoked\nthe running guard has the key as revoked", `reason "leaked"`)
+
+	t.Run("one that it has not met", func(t *testing.T) {
+		newest := devissuer.NewKey(noKid, "ES256")
+		w.issuer.Withdraw(noKid)
+		w.issuer.Publish(newest)
+		w.explain(w.tokenOf(newest, nil)).says(t, 0, "ACCEPTED: ok", "running guard  does not know this kid")
+	})
+	t.Run("one that is not listed", func(t *testing.T) {
+		w.issuer.Withdraw(noKid)
+		w.explain(token).says(t, 1, "REFUSED: kid_unknown\n", "running guard  is not asked: it tells of the kid - by thumbprint alone")
+	})
+}
+
+// A key of two names is told of by the newest, which may be in service where the other
+// one is not.
+func TestExplainTakesNoOtherNameForADash(t *testing.T) {
+	w := newWorld(t)
+	dash := devissuer.NewKey(noKid, "ES256")
+	named := dash.JWK()
+	named["kid"] = "named"
+	config := w.listen() + "issuers:\n" + w.fixed("", dash.JWK(), named)
+	w.startReady(config)
+	w.explain(w.tokenOf(dash, nil)).says(t, 1, "NOT DECIDED: ok by what the issuer lists now; the guard that runs has the key by another kid\n")
+}
+
+// A guard remembers orders in its memory, without a state_dir: only where none runs do
+// the issuer's keys decide.
+func TestExplainWithoutAnAnswer(t *testing.T) {
+	const silent = "NOT DECIDED: ok by what the issuer lists now; the guard may know better, and does not answer"
+	w := newWorld(t)
+	w.write(w.listen() + "issuers:\n" + w.fixed(""))
+	w.explain(w.token()).says(t, 0, "ACCEPTED: ok", "running guard  none answers at unix://") // there is no socket
+
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: w.path("admin.sock"), Net: "unix"})
+	w.must(err)
+	listener.SetUnlinkOnClose(false)
+	w.explain(w.token()).says(t, 1, silent, "running guard  gives no answer at unix://", "context deadline exceeded", "its state_dir alone")
+	w.explain(w.tokenOf(w.key, devissuer.Claims{"exp": 1})).says(t, 1, "REFUSED: token_expired")
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			conn.Close()
+		}
+	}()
+	w.explain(w.token()).says(t, 1, silent, "running guard  gives no answer at unix://")
+	w.must(listener.Close())
+	w.explain(w.token()).says(t, 0, "ACCEPTED: ok", "running guard  none answers at unix://") // it is refused
+
+	w.must(os.Remove(w.path("admin.sock")))
+	w.must(os.Symlink("admin.sock", w.path("admin.sock")))
+	w.explain(w.token()).says(t, 1, silent, "too many levels of symbolic links") // it cannot be seen who listens
 }
 
 func TestExplainUsage(t *testing.T) {

@@ -89,6 +89,8 @@ func (e *explanation) yield(d verify.Decision, view guardView, token string) {
 		e.doubt("the guard that runs has known several keys by this kid", adviceOther)
 	case view.State != "" && view.Thumbprint != e.Key:
 		e.doubt("the guard that runs has another key by this kid", adviceOther)
+	case view.renamed:
+		e.doubt("the guard that runs has the key by another kid", adviceOther)
 	case view.State == keyset.Grace.String() && e.State != view.State:
 		e.doubt("the guard that runs has the key in grace, and does not say since when", adviceUndecided)
 	case view.silent:

@@ -57,7 +57,11 @@ func explain(c *config.Config, policy, token string, at time.Time) (*explanation
 		return nil, err
 	}
 	fetch, fetched := fetchText(cache, d.At), d.Reason
-	view := askGuard(c, issuer.Name, kidOf(token), time.Now())
+	thumbprint := ""
+	if d.Key != nil {
+		thumbprint = d.Key.Thumbprint
+	}
+	view := askGuard(c, issuer.Name, kidOf(token), thumbprint, time.Now())
 	if set := withGrace(cache.Set(), d, view); set != nil && at.IsZero() {
 		if err := by(fixedKeys{set}, d.At); err != nil {
 			return nil, err

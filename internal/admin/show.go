@@ -125,9 +125,13 @@ func thumbprints(keys []*keyset.Key) []string {
 	return all
 }
 
+// NoSuchKey is the title of the problem that says that a guard has no such key, which
+// no other one of status 404 has.
+const NoSuchKey = "No such key"
+
 // unknown refuses a name that means no key.
 func (i IssuerKeys) unknown(o keyset.Order) *problem {
-	p := &problem{Status: http.StatusNotFound, Title: "No such key", reason: UnknownKey}
+	p := &problem{Status: http.StatusNotFound, Title: NoSuchKey, reason: UnknownKey}
 	switch {
 	case o.Thumbprint != "" && o.Kid != "":
 		p.Detail = fmt.Sprintf("%s has no key of the thumbprint %s with the kid %s", i.Issuer, o.Thumbprint, quote(o.Kid))

@@ -30,6 +30,8 @@ func headerName(s string) string {
 		return quote(s) + " is a pseudo-header: choose a name such as x-jwt-sub"
 	case strings.Trim(s, tokenChars) != "":
 		return quote(s) + " is no header name: write letters, digits and -, such as x-jwt-sub"
+	case strings.HasPrefix(strings.ToLower(s), "x-envoy"): // with or without a dash, it lets no filter touch them
+		return quote(s) + " is Envoy's own: choose another name, such as x-jwt-sub"
 	case connectionHeader(s):
 		return quote(s) + " belongs to the HTTP connection: choose another name, such as x-jwt-sub"
 	}
@@ -44,8 +46,6 @@ func identityHeader(s string) string {
 	}
 	lower := strings.ToLower(s)
 	switch {
-	case strings.HasPrefix(lower, "x-envoy-"):
-		return quote(s) + " is Envoy's own: choose another name, such as x-jwt-sub"
 	case strings.HasPrefix(lower, "content-"):
 		return quote(s) + " says how the body is to be read: choose another name, such as x-jwt-sub"
 	case slices.Contains([]string{"host", "cookie", "authorization"}, lower):

@@ -23,6 +23,15 @@ const (
 // usualSkew is "no more than a few minutes" (RFC 7519, section 4.1.4).
 const usualSkew = 5 * time.Minute
 
+const (
+	// usualInterval is the longest by which verifiers refresh a JWKS that do so at all.
+	usualInterval = time.Hour
+	// usualStale outlasts an issuer's outage overnight.
+	usualStale = 24 * time.Hour
+	// envoyWaits is how long the shipped configuration has Envoy wait for a check.
+	envoyWaits = 2 * time.Second
+)
+
 // leastToken is what nobody guesses ten times a second, if it is random at all: 64 bits
 // in hexadecimal digits.
 const leastToken = 16
@@ -77,6 +86,7 @@ func (c *Config) lintIssuer(iss *Issuer, add func(s Severity, rule, path, messag
 			fmt.Sprintf("two lost fetches outlast max_stale %s: every token is refused then", Span(a.MaxStale)),
 			fmt.Sprintf("set jwks.max_stale to %s (three intervals and a timeout) or more, or shorten jwks.interval", Span(a.LeastStale())))
 	}
+	iss.lintFreshness(warn)
 	if a.GraceTooLong() {
 		warn("grace_too_long", "keys.grace",
 			fmt.Sprintf("grace %s outlasts every genuine token (%s: max_lifetime + 2 clock_skew): the rest helps only whoever forges tokens with a withdrawn key", Span(a.Grace), Span(a.MostGrace())),
@@ -116,6 +126,31 @@ func (c *Config) lintIssuer(iss *Issuer, add func(s Severity, rule, path, messag
 	}
 	c.lintTombstones("retired", iss.Keys.Retired, warn)
 	c.lintTombstones("revoked", iss.Keys.Revoked, warn)
+}
+
+// lintFreshness tells of what keeps the guard from hearing of a withdrawal in time.
+func (i *Issuer) lintFreshness(warn func(rule, path, message, remedy string)) {
+	if i.JWKS.Inline != nil {
+		return
+	}
+	if i.JWKS.MaxStale > usualStale {
+		warn("max_stale_long", "jwks.max_stale",
+			fmt.Sprintf("max_stale %s: while the keys cannot be read, a key that the issuer withdraws is accepted for so long, and for its grace", Span(i.JWKS.MaxStale)),
+			fmt.Sprintf("set jwks.max_stale to the longest outage of the issuer that its tokens must survive, %s or less", Span(usualStale)))
+	}
+	if url, _ := i.keyURL(); url == "" {
+		return // a file is read as soon as it changes
+	}
+	if i.JWKS.Interval > usualInterval {
+		warn("interval_long", "jwks.interval",
+			fmt.Sprintf("interval %s: so long may pass until this guard hears that a key was withdrawn", Span(i.JWKS.Interval)),
+			fmt.Sprintf("set jwks.interval to %s or less: where nothing changed, a fetch costs next to nothing", Span(usualInterval)))
+	}
+	if i.JWKS.UnknownKidWait > envoyWaits {
+		warn("unknown_kid_wait_long", "jwks.unknown_kid_wait",
+			fmt.Sprintf("unknown_kid_wait %s: the shipped configuration has Envoy wait for an answer for %s, and answer 503 then", Span(i.JWKS.UnknownKidWait), Span(envoyWaits)),
+			"set jwks.unknown_kid_wait below the timeout of Envoy's grpc_service")
+	}
 }
 
 // keyURL is the URL that keys are fetched from or discovered by, and its path

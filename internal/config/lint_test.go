@@ -85,6 +85,21 @@ func TestLint(t *testing.T) {
 					"synchronise the clocks, and set clock_skew to 5m or less (RFC 7519: usually no more than a few minutes)"},
 			},
 		},
+		{
+			"withdrawals heard of late", quiet + "    jwks: {interval: 1h1s, max_stale: 24h1s, unknown_kid_wait: 2001ms}\n", []Finding{
+				{Warning, "interval_long", host, Place{6, 22},
+					"interval 1h0m1s: so long may pass until this guard hears that a key was withdrawn",
+					"set jwks.interval to 1h or less: where nothing changed, a fetch costs next to nothing"},
+				{Warning, "max_stale_long", host, Place{6, 39},
+					"max_stale 24h0m1s: while the keys cannot be read, a key that the issuer withdraws is accepted for so long, and for its grace",
+					"set jwks.max_stale to the longest outage of the issuer that its tokens must survive, 24h or less"},
+				{Warning, "unknown_kid_wait_long", host, Place{6, 64},
+					"unknown_kid_wait 2.001s: the shipped configuration has Envoy wait for an answer for 2s, and answer 503 then",
+					"set jwks.unknown_kid_wait below the timeout of Envoy's grpc_service"},
+			},
+		},
+		{"heard of just in time", quiet + "    jwks: {interval: 1h, max_stale: 24h, unknown_kid_wait: 2s}\n", nil},
+		{"a file is heard of at once", quiet + "    jwks: {file: lint_test.go, interval: 2h, max_stale: 24h, unknown_kid_wait: 3s}\n", nil},
 		{"clocks that differ by a few minutes", quiet + "    clock_skew: 5m\n", nil},
 		{"grace at its most", quiet + "    keys: {grace: 1h2m}\n", nil},
 		{

@@ -204,17 +204,21 @@ func (o *opening) create(s store, images map[string]*image, aside string, loss f
 
 // accept begins a new chain with what can be saved.
 func (o *opening) accept(damage *DamageError, names []string) (*writer, error) {
-	seqs, _ := archives(names)
+	seqs, damaged := archives(names)
 	var sources []string
-	aside := ""
+	aside, newest := "", uint64(0)
 	if slices.Contains(names, fileName) {
 		sources = append(sources, fileName)
 		aside = damagedName + time.Now().UTC().Format("20060102T150405.000000000Z") + suffix
 	}
-	if n := len(seqs); n > 0 {
-		sources = append(sources, archive(seqs[n-1]))
+	if len(damaged) > 0 { // of which the present one was made, if it was not archived since
+		sources = append(sources, slices.Max(damaged))
 	}
-	r, err := o.salvage(sources)
+	if n := len(seqs); n > 0 {
+		newest = seqs[n-1]
+		sources = append(sources, archive(newest))
+	}
+	r, err := o.salvage(sources, newest)
 	if err != nil {
 		return nil, err
 	}
@@ -234,10 +238,7 @@ func (o *opening) accept(damage *DamageError, names []string) (*writer, error) {
 	if r.unnamed > 0 {
 		o.tell("%d more such lines were not looked at: compare the damaged file with what keys show tells", r.unnamed)
 	}
-	s := store{chain: chain{seq: r.seq}} // no two files of one first seq
-	if n := len(seqs); n > 0 {
-		s.seq = max(s.seq, seqs[n-1])
-	}
+	s := store{chain: chain{seq: max(r.seq, min(newest, maxSeq))}} // no two files of one first seq
 	w, err := o.create(s, images, aside, func(e *encoder) {
 		e.text("damage", what)
 		e.text("aside", aside)

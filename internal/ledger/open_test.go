@@ -398,6 +398,12 @@ func TestNewChainTakesNoArchivesName(t *testing.T) {
 	if l := d.salvage(t); l.w.first <= 40 {
 		t.Errorf("it begins at %d", l.w.first)
 	}
+	d = newDisk()
+	lines := linesAfter(40, "v1 0", "A=m1")
+	d.write(fileName, fileOf(lines)+lines[0])
+	if l := d.salvage(t); l.w.first <= 42 {
+		t.Errorf("it begins at %d", l.w.first)
+	}
 }
 
 // A loss that was accepted, and a crash before the new file had its name.

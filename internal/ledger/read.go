@@ -102,7 +102,6 @@ type lineReader struct {
 	number int    // of the last line, from 1
 	size   int64  // of the lines so far, newlines included
 	torn   int64  // bytes after the last newline, known at the end
-	rest   []byte // those bytes, at the end, if they are no more than a line may have
 }
 
 func newLineReader(r io.Reader) *lineReader {
@@ -125,9 +124,7 @@ func (l *lineReader) next() ([]byte, error) {
 			}
 			continue
 		case err == io.EOF:
-			if l.torn = length; length <= maxLine {
-				l.rest = append(l.long, part...)
-			}
+			l.torn = length
 			return nil, err
 		case err != nil:
 			return nil, err

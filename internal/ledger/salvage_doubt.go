@@ -1,7 +1,7 @@
 package ledger
 
 import (
-	"bytes"
+	"regexp"
 	"slices"
 )
 
@@ -9,8 +9,8 @@ const (
 	// maxGuess bounds a name from a line whose hash does not hold: a kid of a
 	// healthy issuer is far shorter.
 	maxGuess = 256
-	// maxUnread bounds how many such lines are kept: each is held against all records,
-	// and an operator reads far fewer. The rest is counted.
+	// maxUnread bounds how many such names are kept: each is held against all records,
+	// and an operator reads far fewer. The lines of the rest are counted.
 	maxUnread = 1000
 )
 
@@ -19,31 +19,61 @@ const (
 type unread struct {
 	where string
 	after uint64 // a line of a greater seq is newer
-	iss   string
-	id    ident // with its kid, where the line has both
+	name
 }
 
-// guess notes which key a line seems to be about that cannot be read.
+// name is what a key is called in such a line.
+type name struct {
+	iss string
+	id  ident // with its kid, where the line has both
+}
+
+// subjects are the members of a line that say what it is about, which follow one another.
+// Those of its record are not among them: there, they come first in their object.
+var subjects = regexp.MustCompile(`,"(event|issuer|iss|kid|thumbprint)":("(?:[^"\\]|\\.)*"?)`)
+
+// guess notes which keys a text seems to be about that cannot be read. It may be the
+// head of one line and the tail of another.
 func (r *salvaged) guess(text []byte, where string, after uint64) {
-	head, _, _ := bytes.Cut(text, []byte(`,"key":{`))
-	u := unread{where, after, member(head, "iss"), ident{kid: member(head, "kid"), thumbprint: member(head, "thumbprint")}}
+	u, event := unread{where: where, after: after}, ""
+	for m := subjects.FindSubmatchIndex(text); m != nil; m = subjects.FindSubmatchIndex(text) {
+		if m[0] > 0 {
+			r.note(u, event)
+			u.name, event = name{}, ""
+		}
+		value := string(unquoted(text[m[4]:min(m[5], m[4]+maxGuess)]))
+		switch string(text[m[2]:m[3]]) {
+		case "event":
+			event = value
+		case "iss":
+			u.iss = value
+		case "kid":
+			u.id.kid = value
+		case "thumbprint":
+			u.id.thumbprint = value
+		}
+		text = text[m[5]:]
+	}
+	r.note(u, event)
+}
+
+// note keeps a name, and the newest line that has it.
+func (r *salvaged) note(u unread, event string) {
+	if event == eventUsage {
+		u.after = 0 // it tells nothing that any record would not
+	}
+	i, known := r.names[u.name]
 	switch {
-	case u.id == (ident{}), member(head, "event") == eventUsage:
+	case u.id == (ident{}):
+	case known && r.unread[i].after < u.after:
+		r.unread[i] = u
+	case known:
 	case len(r.unread) < maxUnread:
+		r.names[u.name] = len(r.unread)
 		r.unread = append(r.unread, u)
 	default:
 		r.unnamed++
 	}
-}
-
-// member is a string of the line, as far as it can be made out.
-func member(text []byte, name string) string {
-	_, value, ok := bytes.Cut(text, []byte(`"`+name+`":`))
-	if !ok {
-		return ""
-	}
-	value = value[:valueEnd(value)]
-	return string(unquoted(value[:min(len(value), maxGuess)]))
 }
 
 // doubts are the keys of which nothing can be told: what a line said is lost, no
@@ -52,7 +82,7 @@ func (r *salvaged) doubts(images map[string]*image, lost []lostRecord) []grave {
 	all := r.unread
 	for _, l := range lost {
 		if l.id != (ident{}) {
-			all = append(all, unread{r.where(l.line), r.pieces[l.line-1].seq, l.iss, l.id})
+			all = append(all, unread{r.where(l.line), r.pieces[l.line-1].seq, name{l.iss, l.id}})
 		}
 	}
 	var doubts []grave

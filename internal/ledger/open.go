@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -259,8 +258,8 @@ func (o *opening) restored(w *writer) []Restored {
 	return all
 }
 
-// openFile opens a file of the directory to read it and append to it.
-func (o *opening) openFile(name string) (File, error) {
+// openFile opens a file of the directory with the flags of [os.OpenFile].
+func (o *opening) openFile(name string, flag int) (File, error) {
 	info, err := o.Files.Stat(o.path(name))
 	if err != nil {
 		return nil, err
@@ -268,5 +267,5 @@ func (o *opening) openFile(name string) (File, error) {
 	if !info.Mode().IsRegular() {
 		return nil, &fs.PathError{Op: "open", Path: o.path(name), Err: errors.New("not a regular file")}
 	}
-	return o.Files.Open(o.path(name), os.O_RDWR|os.O_APPEND)
+	return o.Files.Open(o.path(name), flag)
 }

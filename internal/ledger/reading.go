@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/go-json-experiment/json"
 )
@@ -36,7 +37,7 @@ type opened struct {
 
 // read replays a file. Damage is a *[DamageError].
 func (o *opening) read(name string) (*reading, error) {
-	f, err := o.openFile(name)
+	f, err := o.openFile(name, os.O_RDWR|os.O_APPEND)
 	if err != nil {
 		return nil, err
 	}

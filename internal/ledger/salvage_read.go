@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"slices"
 	"strconv"
 
@@ -109,7 +110,7 @@ func (r *salvaged) at(p place) string {
 
 // sift finds the lines of a file that can be read.
 func (r *salvaged) sift(o *opening, name string) error {
-	f, err := o.openFile(name)
+	f, err := o.openFile(name, os.O_RDONLY)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,7 @@
 package model
 
 import (
-	"io"
+	"bytes"
 	"io/fs"
 	"slices"
 	"syscall"
@@ -20,22 +20,13 @@ type file struct {
 }
 
 func (f *file) Read(b []byte) (n int, err error) {
-	f.with(func() {
-		if f.at >= len(f.data) {
-			err = io.EOF
-			return
-		}
-		n = copy(b, f.data[f.at:])
-		f.at += n
-	})
+	n, err = f.ReadAt(b, int64(f.at))
+	f.at += n
 	return n, err
 }
 
 func (f *file) ReadAt(b []byte, at int64) (n int, err error) {
-	f.with(func() { n = copy(b, f.data[min(int(at), len(f.data)):]) })
-	if n < len(b) {
-		err = io.EOF
-	}
+	f.with(func() { n, err = bytes.NewReader(f.data).ReadAt(b, at) })
 	return n, err
 }
 

@@ -138,7 +138,7 @@ func (i *Issuer) lintFreshness(warn func(rule, path, message, remedy string)) {
 			fmt.Sprintf("max_stale %s: while the keys cannot be read, a key that the issuer withdraws is accepted for so long, and for its grace", Span(i.JWKS.MaxStale)),
 			fmt.Sprintf("set jwks.max_stale to the longest outage of the issuer that its tokens must survive, %s or less", Span(usualStale)))
 	}
-	if url, _ := i.keyURL(); url == "" {
+	if i.JWKS.File != "" {
 		return // a file is read as soon as it changes
 	}
 	if i.JWKS.Interval > usualInterval {

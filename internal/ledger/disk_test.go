@@ -3,7 +3,6 @@ package ledger
 import (
 	"bytes"
 	"errors"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -261,31 +260,19 @@ type handle struct {
 	p      process
 	inode  *inode
 	name   string
-	offset int
+	offset int64
 }
 
 func (h *handle) Read(b []byte) (int, error) {
-	h.p.mu.Lock()
-	defer h.p.mu.Unlock()
-	if h.offset >= len(h.inode.data) {
-		return 0, io.EOF
-	}
-	n := copy(b, h.inode.data[h.offset:])
-	h.offset += n
-	return n, nil
+	n, err := h.ReadAt(b, h.offset)
+	h.offset += int64(n)
+	return n, err
 }
 
 func (h *handle) ReadAt(b []byte, offset int64) (int, error) {
 	h.p.mu.Lock()
 	defer h.p.mu.Unlock()
-	if offset >= int64(len(h.inode.data)) {
-		return 0, io.EOF
-	}
-	n := copy(b, h.inode.data[offset:])
-	if n < len(b) {
-		return n, io.EOF
-	}
-	return n, nil
+	return bytes.NewReader(h.inode.data).ReadAt(b, offset)
 }
 
 func (h *handle) Write(b []byte) (int, error) {

@@ -237,7 +237,11 @@ func (o *opening) accept(damage *DamageError, names []string) (*writer, error) {
 	if r.unnamed > 0 {
 		o.tell("%d more such lines were not looked at: compare the damaged file with what keys show tells", r.unnamed)
 	}
-	s := store{chain: chain{seq: max(r.seq, min(newest, maxSeq))}} // no two files of one first seq
+	last := newest // of all that was ever written: no two files have one first seq
+	for _, s := range r.sources {
+		last = max(last, s.seq)
+	}
+	s := store{chain: chain{seq: min(last, maxSeq)}}
 	w, err := o.create(s, images, aside, func(e *encoder) {
 		e.text("damage", what)
 		e.text("aside", aside)

@@ -102,6 +102,7 @@ func (r *replay) bury(p *past, m *image) {
 		if known && !c.contradicts(m.entries[i].key, p.slots[id].line) || !known && c.verdict == nothing && c.tried == 0 {
 			continue
 		}
+		where := r.where(c.last())
 		b := keyset.Burial{At: c.at, Order: keyset.Order{Action: keyset.Retire, Thumbprint: id.thumbprint, Kid: c.kid, Reason: c.reason, Actor: c.actor}}
 		switch {
 		case c.verdict == revoked:
@@ -116,10 +117,10 @@ func (r *replay) bury(p *past, m *image) {
 			b.Order.Kid = ""
 		}
 		if b.Order.Reason == "" {
-			b.Order.Reason = r.where(c.last()) + " of a damaged ledger says so"
+			b.Order.Reason = where + " of a damaged ledger says so"
 		}
 		burials = append(burials, b)
-		r.buried = append(r.buried, grave{r.where(c.last()), m.name, b.Order.Kid, id.thumbprint})
+		r.buried = append(r.buried, grave{where, m.name, b.Order.Kid, id.thumbprint})
 	}
 	if len(burials) == 0 {
 		return

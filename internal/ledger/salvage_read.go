@@ -30,7 +30,6 @@ const (
 // salvaged is what could be read of a damaged ledger.
 type salvaged struct {
 	*replay
-	seq     uint64 // the greatest, or maxSeq
 	sources []source
 	pieces  []piece // in the order in which they were written
 	skipped int     // lines that could not be read
@@ -199,7 +198,6 @@ func (r *salvaged) add(text []byte, at place, offset int64) bool {
 		p.record = true
 	}
 	r.pieces = append(r.pieces, p)
-	r.seq = max(r.seq, min(p.seq, maxSeq))
 	r.sources[at.source].seq = max(r.sources[at.source].seq, p.seq)
 	return true
 }

@@ -129,17 +129,7 @@ func TestTheFileBeforeTellsWhatTheSnapshotLost(t *testing.T) {
 // What an older file alone tells of a key does not bring it back: the snapshot of the
 // newer one would have it.
 func TestForgottenKeysDoNotComeBack(t *testing.T) {
-	at := keyset.Instant{Wall: noon, Life: noon}
-	b := &batch{scroll: scroll{chain: chain{head: begin}}, images: map[string]*draft{}}
-	for _, keys := range [][]string{{"B=m2", "A=m1"}, {"B=m2"}} {
-		b.line(at, eventOpened, func() { b.number("format", format); b.number("records", uint64(len(keys))) })
-		d := b.draft(iss, "corp", nil)
-		b.now = at
-		for _, k := range keys {
-			b.record(d, inForce(k), "", keyset.Tally{})
-		}
-	}
-	lines := strings.SplitAfter(strings.TrimSuffix(string(b.b), "\n"), "\n")
+	lines := linesAfter(0, "v1 2", "B=m2", "A=m1", "v1 1", "B=m2")
 	for name, text := range map[string]string{
 		"behind": strings.Join(lines[3:], "") + "\n" + strings.Join(lines[:3], ""),
 		"twice":  strings.Join(lines[:3], "") + lines[3] + lines[3] + lines[4] + "\n" + lines[4] + "\n",
@@ -151,7 +141,7 @@ func TestForgottenKeysDoNotComeBack(t *testing.T) {
 		if _, known := set.Lookup("A"); known {
 			t.Errorf("%s: a key that was forgotten is back", name)
 		}
-		if k, known := set.Lookup("B"); !known || k.State(at) != keyset.Active {
+		if k, known := set.Lookup("B"); !known || k.State(keyset.Instant{Wall: noon, Life: noon}) != keyset.Active {
 			t.Errorf("%s: %v", name, k)
 		}
 	}
@@ -242,19 +232,12 @@ func TestTheNewestWordCounts(t *testing.T) {
 			for file, text := range files {
 				d.write(file, text)
 			}
-			l := d.salvage(t)
-			set, at := keyset.New(keyset.Params{}), keyset.Instant{Wall: noon, Life: noon}
-			for _, r := range l.Restored() {
-				set = r.Set
-			}
+			set, found := d.accept(t)
 			if a, _ := set.ByThumbprint("thumbprint-of-m1"); a == nil || !a.Final {
-				t.Errorf("%+v\n%s", a, strings.Join(l.Findings(), "\n"))
+				t.Errorf("%+v\n%s", a, found)
 			}
-			if b, _ := set.ByThumbprint("thumbprint-of-m2"); b == nil || b.State(at) != keyset.Active {
-				t.Errorf("%+v\n%s", b, strings.Join(l.Findings(), "\n"))
-			}
-			if err := l.Release(context.Background()); err != nil {
-				t.Fatal(err)
+			if b, _ := set.ByThumbprint("thumbprint-of-m2"); b == nil || b.State(keyset.Instant{Wall: noon, Life: noon}) != keyset.Active {
+				t.Errorf("%+v\n%s", b, found)
 			}
 			d.open(t)
 		})

@@ -91,16 +91,17 @@ func (s *schedule) due() (time.Time, Cause) {
 			at, cause = t, c
 		}
 	}
-	at = latest(at, s.patience)
+	at = later(at, s.patience)
 	if t, ok := s.wanted[CauseOperator]; ok {
-		if t = latest(t, s.asked); t.Before(at) {
+		if t = later(t, s.asked); t.Before(at) {
 			at, cause = t, CauseOperator
 		}
 	}
-	return latest(at, s.started.Add(s.gap)), cause
+	return later(at, s.started.Add(s.gap)), cause
 }
 
-func latest(a, b time.Time) time.Time {
+// later is the later of two times.
+func later(a, b time.Time) time.Time {
 	if a.Before(b) {
 		return b
 	}
